@@ -1,0 +1,32 @@
+"""junkdna: which tasks does a pre-trained language model lose when it is compressed?
+
+The stages in order of execution, each a file of rules. A study is a config; `config/README.md` explains
+every key. `snakemake --cores 2` runs the embedded default.
+"""
+
+configfile: "config/catalog/checkpoints.yaml"
+configfile: "config/catalog/tasks.yaml"
+configfile: "config/catalog/axes.yaml"
+
+
+# A config file given on the command line is a study of its own, not an edit of the default one.
+if "study" not in config:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/common.smk"
+include: "workflow/rules/checkpoints.smk"
+include: "workflow/rules/tasks.smk"
+include: "workflow/rules/masks.smk"
+include: "workflow/rules/runs.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/plan.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand(rules.render_report.output.page, study=STUDY),
+        expand(rules.write_config.output.config, study=STUDY),

@@ -1,0 +1,46 @@
+"""What a study costs, by hand-made sizes."""
+
+import math
+
+import pandas as pd
+from junkdna.pricing import count_jobs, describe, price_runs
+
+
+def run(**changes) -> dict:
+    known = {"checkpoint": "c", "task": "t", "weights": 1e6, "train_rows": 1000.0, "validation_rows": 300.0}
+    return {**known, "tokens": 10, "epochs": 3, "max_steps": 0, "batch": 32, "pending": True, **changes}
+
+
+def test_jobs_are_counted_once_however_many_files_they_write():
+    rows = [("finetune", "a", True), ("finetune", "a", True), ("finetune", "b", False), ("mask", "m", False)]
+    table = count_jobs(pd.DataFrame(rows, columns=["rule", "job", "pending"]))
+    assert table.to_dict("records") == [
+        {"stage": "finetune", "jobs": 2, "present": 1, "to_do": 1},
+        {"stage": "mask", "jobs": 1, "present": 1, "to_do": 0},
+    ]
+
+
+def test_computed_from_operations():
+    priced = price_runs(pd.DataFrame([run()]), pd.DataFrame(), 1e9)
+    # 6 operations x 1e6 weights x 10 tokens x (3 x 1000 trained + 300 / 3 predicted examples) / 1e9 a second
+    assert math.isclose(priced["seconds"][0], 6 * 1e6 * 10 * 3100 / 1e9)
+    assert priced["basis"][0] == "computed"
+
+
+def test_a_cap_on_steps_caps_the_price():
+    priced = price_runs(pd.DataFrame([run(max_steps=10), run(max_steps=10_000)]), pd.DataFrame(), 1e9)
+    assert math.isclose(priced["seconds"][0], 6 * 1e6 * 10 * (320 + 100) / 1e9)
+    assert math.isclose(priced["seconds"][1], 6 * 1e6 * 10 * (3000 + 100) / 1e9)
+
+
+def test_finished_runs_of_the_same_kind_are_believed():
+    measured = pd.DataFrame({"checkpoint": "c", "task": "t", "total_seconds": [1.0, 5.0, 100.0]})
+    priced = price_runs(pd.DataFrame([run(), run(task="other")]), measured, 1e9)
+    assert priced["seconds"][0] == 5.0
+    assert priced["basis"].tolist() == ["measured", "computed"]
+
+
+def test_what_is_not_known_is_said():
+    runs = price_runs(pd.DataFrame([run(train_rows=math.nan), run(pending=False)]), pd.DataFrame(), 1e9)
+    text = describe(pd.DataFrame({"stage": ["finetune"], "jobs": [2], "present": [1], "to_do": [1]}), runs, 4e9)
+    assert "1 runs cannot be priced" in text and "disk for what is missing: 4 GB" in text

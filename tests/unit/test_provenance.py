@@ -1,0 +1,67 @@
+"""The code digest sees the maths and not the comments."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from junkdna import provenance
+
+SCRIPTS = sorted(path.stem for path in provenance.SCRIPTS.glob("*.py"))
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A copy of the code to edit, and a function that gives its digests."""
+    shutil.copytree(provenance.PACKAGE, tmp_path / "junkdna")
+    shutil.copytree(provenance.SCRIPTS, tmp_path / "scripts")
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "junkdna")
+    monkeypatch.setattr(provenance, "SCRIPTS", tmp_path / "scripts")
+
+    def digests() -> dict[str, str]:
+        provenance.code_digest.cache_clear()
+        provenance._normalised.cache_clear()
+        return {script: provenance.code_digest(script) for script in SCRIPTS}
+
+    yield tmp_path, digests
+    provenance.code_digest.cache_clear()
+    provenance._normalised.cache_clear()
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_comments_and_docstrings_do_not_count(copy):
+    folder, digests = copy
+    before = digests()
+    for path in folder.rglob("*.py"):
+        path.write_text('"""Another docstring."""\n# a comment\n' + path.read_text().replace('"""', '"""X ', 1))
+    assert digests() == before
+
+
+def test_an_edit_changes_the_scripts_that_reach_it_and_no_other(copy):
+    folder, digests = copy
+    before = digests()
+    (folder / "junkdna/compression/selection.py").open("a").write("\nEDITED = 1\n")
+    changed = {script for script, digest in digests().items() if digest != before[script]}
+    assert {"build_mask", "finetune"} <= changed
+    assert not changed & {"fetch_checkpoint", "fetch_task", "tokenize_task", "aggregate_runs", "plot_figure"}
+
+
+def test_a_package_init_counts(copy):
+    folder, digests = copy
+    before = digests()
+    (folder / "junkdna/__init__.py").write_text("EDITED = 1\n")
+    assert all(digest != before[script] for script, digest in digests().items())
+
+
+def test_modules_that_a_use_never_executes_can_be_left_out(copy):
+    folder, digests = copy
+    digests()
+    without = ("junkdna.compression.selection",)
+    before = provenance.code_digest("build_mask", without)
+    (folder / "junkdna/compression/selection.py").open("a").write("\nEDITED = 1\n")
+    digests()
+    assert provenance.code_digest("build_mask", without) == before

@@ -1,0 +1,67 @@
+"""What every rule file needs: the checked config, the runs of the study, which code made what.
+
+Including this file also puts `workflow/` on the module search path, of this process and of every script.
+"""
+
+from junkdna import checking, grid, lookups
+from junkdna.provenance import code_digest
+from snakemake.common.configfile import load_configfile
+from snakemake.exceptions import WorkflowError
+
+try:
+    config = checking.check(config, load_configfile("workflow/schemas/config.schema.yaml"))
+    RUNS = grid.valid_runs(config)
+except ValueError as error:
+    raise WorkflowError(f"the config is wrong:\n{error}")
+
+STUDY = config["study"]["name"]
+RECIPES = grid.expand_recipes(config["sweeps"])
+RANKINGS = {lookups.ranking_of(recipe): recipe for recipe in RECIPES.values() if lookups.ranking_of(recipe)}
+FIGURES = lookups.figure_names(config, RUNS)
+USED = lookups.used_parts(config, RUNS)
+
+
+wildcard_constraints:
+    checkpoint=grid.SLUG,
+    recipe=grid.SLUG,
+    ranking=grid.SLUG,
+    task=grid.SLUG,
+    regime=grid.SLUG,
+    study=grid.SLUG,
+    figure=grid.SLUG,
+    seed=r"\d+",
+
+
+def for_runs(pattern):
+    """The path of `pattern` for each run of the study, in config order."""
+    return [pattern.format(**run) for run in RUNS]
+
+
+def checkpoints_from(*kinds):
+    """A regular expression for the checkpoints whose source is one of `kinds`."""
+    names = [name for name, entry in config["checkpoints"].items() if set(kinds) & set(entry["source"])]
+    return "|".join(names) or "(?!)"
+
+
+def ranking_for(wildcards):
+    """The ranking that a recipe cuts, if its selection needs one."""
+    ranking = lookups.ranking_of(RECIPES[wildcards.recipe])
+    return f"results/rankings/{wildcards.checkpoint}/{ranking}.safetensors" if ranking else []
+
+
+def mask_for(wildcards):
+    """The mask of a run; none if nothing is masked, or if the run must make it itself (scope paper, gradual)."""
+    if lookups.masks_itself(RECIPES[wildcards.recipe], wildcards.regime):
+        return []
+    return f"results/masks/{wildcards.checkpoint}/{wildcards.recipe}.safetensors"
+
+
+# How masks are made concerns only the runs that make one themselves; the others read it from its file.
+MASK_MAKING = tuple(f"junkdna.compression.{name}" for name in ("scores", "ranking", "selection"))
+FINETUNE_CODE = {True: code_digest("finetune"), False: code_digest("finetune", without=MASK_MAKING)}
+
+
+def finetune_code(wildcards):
+    """The digest of the code that this run executes."""
+    recipe = RECIPES[wildcards.recipe]
+    return FINETUNE_CODE[recipe["method"] == "prune" and lookups.masks_itself(recipe, wildcards.regime)]

@@ -1,0 +1,57 @@
+"""From the folders of all runs to the tables of a study, in one call."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from junkdna.cells import cells_table
+from junkdna.claims import claims_table
+from junkdna.stacks import Stack, read_runs, score_draws
+from junkdna.tables import drops_table, runs_table
+
+
+def aggregate(
+    folders: Sequence[Path],
+    *,
+    expected: Iterable[Mapping],
+    tasks: Mapping[str, Mapping[str, str]],
+    recipes: Mapping[str, Mapping],
+    axes: Mapping[str, Mapping],
+    draws: int = 2000,
+    seed: int = 0,
+    margin: float = 0.02,
+) -> dict[str, pd.DataFrame]:
+    """Build the tables runs, drops, cells and claims of a study.
+
+    folders: one a run, each with `metrics.parquet` and `predictions.parquet`. expected: the keys of the runs
+    asked for. tasks: slug -> {"metric", "format"}. recipes: slug -> expanded recipe. axes: slug ->
+    {"tasks": easy to hard}. draws, seed: of the bootstrap. margin: the smallest difference in retention that
+    matters.
+    ValueError when the runs are not exactly those expected.
+    """
+    facts, stacks = read_runs(folders, tasks, expected)
+    options = {"draws": draws, "seed": seed, "margin": margin}
+    return tables_of(facts, stacks, tasks=tasks, recipes=recipes, axes=axes, **options)
+
+
+def tables_of(
+    facts: pd.DataFrame,
+    stacks: Mapping[str, Stack],
+    *,
+    tasks: Mapping[str, Mapping[str, str]],
+    recipes: Mapping[str, Mapping],
+    axes: Mapping[str, Mapping],
+    draws: int,
+    seed: int,
+    margin: float,
+) -> dict[str, pd.DataFrame]:
+    """Build the tables from what `read_runs` gives; the other arguments are those of `aggregate`."""
+    scores = score_draws(stacks, tasks, draws, seed)
+    runs = runs_table(facts, stacks, scores, tasks=tasks, recipes=recipes)
+    return {
+        "runs": runs.drop(columns="dense_row"),
+        "drops": drops_table(runs, stacks, scores),
+        "cells": cells_table(runs, scores, seed=seed),
+        "claims": claims_table(runs, scores, axes, margin=margin, seed=seed),
+    }

@@ -1,0 +1,92 @@
+"""Files that appear whole or not at all: Parquet tables, safetensors, JSON and text."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+METADATA_KEY = "junkdna"
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; on success it becomes `path`, on error it is removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One fixed name: what a killed job left behind is overwritten by the next try. It keeps the suffix,
+    # by which some libraries choose the format.
+    temporary = path.with_name(f".tmp-{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write `content` as indented JSON with sorted keys."""
+    write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_table(path: str | Path, table, metadata: Mapping[str, Any] | None = None) -> None:
+    """Write a DataFrame as Parquet; `metadata` (JSON-able) goes into the schema under `METADATA_KEY`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    if metadata is not None:
+        arrow = arrow.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    with replacing(path) as temporary:
+        pq.write_table(arrow, temporary, compression="zstd")
+
+
+def read_table(path: str | Path, columns: list[str] | None = None):
+    """Read Parquet into a DataFrame; the metadata of `write_table` is in `.attrs[METADATA_KEY]`."""
+    import pyarrow.parquet as pq
+
+    arrow = pq.read_table(path, columns=columns, partitioning=None)
+    metadata = (arrow.schema.metadata or {}).get(METADATA_KEY.encode())
+    table = arrow.to_pandas()
+    table.attrs[METADATA_KEY] = json.loads(metadata) if metadata else {}
+    return table
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+    """Write torch tensors as safetensors; metadata values are strings."""
+    from safetensors.torch import save_file
+
+    with replacing(path) as temporary:
+        save_file(dict(tensors), temporary, metadata=dict(metadata or {}))
+
+
+def read_tensors(path: str | Path) -> dict[str, Any]:
+    """Read a safetensors file into torch tensors."""
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Read the metadata of a safetensors file without its tensors."""
+    with Path(path).open("rb") as handle:
+        size = int.from_bytes(handle.read(8), "little")
+        return json.loads(handle.read(size)).get("__metadata__", {})
+
+
+def sha256(path: str | Path) -> str:
+    """Hex digest of a file's content."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,189 @@
+"""The figures of a study, in Altair: performance against level, regimes side by side, dense scores.
+
+All take the tables of `aggregate` and leave out what the tables do not hold. Data are inlined in the charts.
+"""
+
+from collections.abc import Mapping
+
+import altair as alt
+import pandas as pd
+
+from junkdna.panels import dense_panel, legend, performance_panel, regime_panel
+from junkdna.style import BAR, GREY, REGIMES, SHAPES, difficulty_colours, theme
+
+Curve = tuple[str, str, str]
+CURVE = ["checkpoint", "family", "selection"]
+FAILED = "\N{MULTIPLICATION SIGN} (set aside): a run that collapsed or diverged, not in the mean."
+GLOSSARY = {
+    "sparse": "small weights removed",
+    "freeze": "small weights kept as pre-trained, never trained",
+    "regrow": "small weights removed, then all weights train",
+    "gradual": "small weights removed little by little while training",
+}
+
+
+def study_figures(
+    cells: pd.DataFrame, runs: pd.DataFrame, axes: Mapping[str, Mapping]
+) -> dict[str, alt.TopLevelMixin]:
+    """Draw all figures of a study: `dense`, and for each axis `performance-<axis>` and `regimes-<axis>`.
+
+    axes: slug -> {"tasks": easy to hard}. A figure for which there are no runs is left out.
+    """
+    ordered = list(dict.fromkeys(task for axis in axes.values() for task in axis["tasks"]))
+    ordered += [task for task in cells["task"].unique() if task not in ordered]
+    figures = {"dense": dense_scores(cells, ordered, title="Dense models against chance")}
+    for name, axis in axes.items():
+        own = cells[cells["task"].isin(axis["tasks"])]
+        if (own["regime"] == "sparse").any():
+            title = f"Performance against sparsity: {name}"
+            figures[f"performance-{name}"] = performance(cells, runs, axis["tasks"], title=title)
+        if own["regime"].isin(set(REGIMES) - {"sparse"}).any():
+            title = f"Regimes side by side: {name}"
+            figures[f"regimes-{name}"] = regimes(cells, runs, axis["tasks"], title=title)
+    return figures
+
+
+def performance(
+    cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title: str
+) -> alt.TopLevelMixin:
+    """Draw performance against level in the sparse regime, a line a task, a panel a checkpoint and pattern.
+
+    tasks: easy to hard, which is also the order of the colours. Lines and bands are over the runs that
+    trained; every run is a dot, every collapsed or diverged one a cross. A switch changes from retention to
+    the raw score. ValueError when no run of these tasks is there.
+    """
+    tasks = [task for task in tasks if (cells["task"] == task).any()]
+    chosen = cells[cells["task"].isin(tasks) & cells["regime"].isin(["sparse", "dense"])]
+    single = runs[runs["task"].isin(tasks) & (runs["regime"] == "sparse")]
+    curves = _curves(chosen)
+    if not curves:
+        raise ValueError(f"figures: no runs in the sparse regime on {', '.join(tasks) or 'these tasks'}")
+    shapes = [SHAPES[index % len(SHAPES)] for index in range(len(tasks))]
+    color, shape = _keys("task", tasks, difficulty_colours(len(tasks)), shapes, "easy to hard:")
+    size = {"width": 700 if len(curves) == 1 else 385, "height": 300}
+    panels = []
+    for curve in curves:
+        lines, dots = _of_curve(chosen, curve, dense=True), _of_curve(single, curve)
+        panel = performance_panel(lines, dots, color=color, shape=shape)
+        panels.append(panel.properties(title=_panel_title(_name(curve), offset=8), **size))
+    panels[0] = panels[0].add_params(alt.selection_point(name="picked", fields=["task"], bind="legend"))
+    names = {"options": ["retention", "score"], "labels": ["retention", "raw score"], "name": "y axis: "}
+    subtitle = [
+        f"Line: mean of the runs that trained. Band: {_interval(chosen)}. Dot: one run.",
+        f"{FAILED} Dashed: chance.",
+    ]
+    return (
+        alt.concat(*panels, columns=2, spacing=30)
+        .resolve_scale(color="shared", shape="shared", y="shared", x="shared")
+        .add_params(alt.param(name="show", value="retention", bind=alt.binding_radio(**names)))
+        .properties(title=alt.TitleParams(title, subtitle=subtitle), config=theme())
+    )
+
+
+def regimes(cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title: str) -> alt.TopLevelMixin:
+    """Draw retention under every regime side by side: a column a task, a row a checkpoint and pattern.
+
+    tasks: easy to hard. Points and bars are means and intervals over the runs that trained, crosses the
+    others. ValueError when no regime other than sparse was run on these tasks.
+    """
+    of_tasks = (cells["task"].isin(tasks) & cells["regime"].isin(REGIMES), runs["task"].isin(tasks))
+    chosen, single = cells[of_tasks[0]], runs[of_tasks[1]]
+    other = chosen[chosen["regime"] != "sparse"]
+    if other.empty:
+        raise ValueError(f"figures: no regime but sparse was run on {', '.join(tasks) or 'these tasks'}")
+    tasks = [task for task in tasks if (other["task"] == task).any()]
+    names = [name for name in REGIMES if (chosen["regime"] == name).any()]
+    colours, shapes = zip(*(REGIMES[name] for name in names), strict=True)
+    color, shape = _keys("regime", names, list(colours), list(shapes), "regime:")
+    columns = min(5, len(tasks))
+    size = {"width": max(130, min(260, (770 - 14 * columns) // columns)), "height": 220}
+    rows = []
+    for curve in _curves(other):
+        panels = []
+        for index, task in enumerate(tasks):
+            means, runs_of = (
+                table[table["task"] == task] for table in (_of_curve(chosen, curve), _of_curve(single, curve))
+            )
+            first = index % columns == 0
+            panel = regime_panel(means, runs_of, names, first=first, color=color, shape=shape)
+            panels.append(panel.properties(title=alt.TitleParams(task, anchor="middle", fontSize=12), **size))
+        row = alt.concat(*panels, columns=columns, spacing=14).resolve_scale(y="shared", x="shared")
+        rows.append(row.properties(title=_panel_title(_name(curve), offset=6)))
+    subtitle = [
+        ". ".join(f"{name}: {GLOSSARY[name]}" for name in names[:2]) + ".",
+        ". ".join(f"{name}: {GLOSSARY[name]}" for name in names[2:]) + "." * (len(names) > 2),
+        f"Point and bar: mean of the runs that trained, {_interval(chosen)}.",
+        f"{FAILED} Dashed: dense (100) and chance (0).",
+    ]
+    return (
+        alt.vconcat(*rows, spacing=24)
+        .resolve_scale(color="shared", shape="shared")
+        .properties(
+            title=alt.TitleParams(title, subtitle=[line for line in subtitle if line]), config=theme()
+        )
+    )
+
+
+def dense_scores(cells: pd.DataFrame, tasks: list[str], *, title: str) -> alt.TopLevelMixin:
+    """Draw the score of the dense model on every task with its chance level, a panel a checkpoint.
+
+    tasks: in the order to draw. ValueError when none has a dense run.
+    """
+    dense = cells[(cells["family"] == "dense") & cells["task"].isin(tasks)]
+    if dense.empty:
+        raise ValueError(f"figures: no dense run on {', '.join(tasks) or 'these tasks'}")
+    dense = dense.sort_values("task", key=lambda names: names.map(tasks.index), kind="stable")
+    dense = dense.assign(name=dense["task"] + " (" + dense["metric"] + ")")
+    order = list(dense["name"].unique())
+    left = min(-0.02, float(dense["score_low"].min()))
+    keys = ["dense model", "chance"]
+    color, shape = _keys("what", keys, [REGIMES["freeze"][0], GREY], ["circle", BAR], None)
+    width = 640 if dense["checkpoint"].nunique() == 1 else 290
+    panels = [
+        dense_panel(rows, order, keys, left=left, color=color, shape=shape).properties(
+            title=_panel_title(checkpoint, offset=8), width=width, height=alt.Step(30)
+        )
+        for checkpoint, rows in dense.groupby("checkpoint", sort=False)
+    ]
+    subtitle = f"Bar: {_interval(dense)}. Chance: the best predictor that does not look at the input."
+    return alt.concat(*panels, columns=2, spacing=30).properties(
+        title=alt.TitleParams(title, subtitle=subtitle), config=theme()
+    )
+
+
+def _keys(
+    field: str, names: list[str], colours: list[str], shapes: list[str], title: str | None
+) -> tuple[alt.Color, alt.Shape]:
+    """Colour and shape of the same field: one legend, and no difference rests on colour alone."""
+    color = alt.Color(f"{field}:N", scale=alt.Scale(domain=names, range=colours), legend=legend(title))
+    shape = alt.Shape(f"{field}:N", scale=alt.Scale(domain=names, range=shapes), legend=legend(title))
+    return color, shape
+
+
+def _interval(cells: pd.DataFrame) -> str:
+    """What the intervals of these cells are over: seeds were resampled only where there are several."""
+    several = (cells["resampled"] == "seeds and examples").any()
+    return "95 % interval over " + ("seeds and examples" if several else "examples (a single seed)")
+
+
+def _panel_title(text: str, *, offset: int) -> alt.TitleParams:
+    return alt.TitleParams(text, fontSize=13, fontWeight="normal", offset=offset)
+
+
+def _curves(cells: pd.DataFrame) -> list[Curve]:
+    """Every compressed (checkpoint, family, selection), in the order of the table."""
+    compressed = cells.loc[cells["family"] != "dense", CURVE].drop_duplicates()
+    return list(compressed.itertuples(index=False, name=None))
+
+
+def _name(curve: Curve) -> str:
+    checkpoint, family, selection = curve
+    return f"{checkpoint}, {family}" if selection == "none" else f"{checkpoint}, {family} {selection}"
+
+
+def _of_curve(table: pd.DataFrame, curve: Curve, *, dense: bool = False) -> pd.DataFrame:
+    """The rows of a curve in drawing order; `dense` adds its dense ones, which stand at level 0."""
+    checkpoint, family, selection = curve
+    own = (table["family"] == family) & (table["selection"] == selection)
+    own |= dense & (table["family"] == "dense")
+    return table[(table["checkpoint"] == checkpoint) & own].sort_values("level", kind="stable")

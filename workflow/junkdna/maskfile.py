@@ -1,0 +1,36 @@
+"""Mask files: one bit a weight as safetensors, with all that says what they are."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from torch import Tensor
+
+from junkdna.artifacts import read_metadata, read_tensors, write_tensors
+from junkdna.compression.masks import PackedMask, measure_sparsity, unpack
+from junkdna.specs import PruneSpec
+
+
+def write_mask(path: str | Path, mask: PackedMask, spec: PruneSpec, *, code: str) -> None:
+    """Write a mask; `code` is the digest of the code that made it.
+
+    Metadata: `spec`, `shapes`, `tensor_sparsity` and `threshold` are JSON, `sparsity` is a number, the share
+    of weights removed; `shapes` has the tensors in the order of the model.
+    """
+    sparsity, tensor_sparsity = measure_sparsity(mask)
+    metadata = {
+        "spec": json.dumps(asdict(spec)),
+        "shapes": json.dumps(mask.shapes),
+        "sparsity": repr(sparsity),
+        "tensor_sparsity": json.dumps(tensor_sparsity),
+        "threshold": json.dumps(mask.threshold),
+        "code": code,
+    }
+    write_tensors(path, mask.bits, metadata)
+
+
+def read_mask(path: str | Path) -> dict[str, Tensor]:
+    """Read a mask as booleans of the weights' shapes, tensors in the order of the model."""
+    shapes = json.loads(read_metadata(path)["shapes"])
+    bits = read_tensors(path)
+    return {name: unpack(bits[name], tuple(shape)) for name, shape in shapes.items()}

@@ -1,0 +1,198 @@
+"""Scores of predictions, computed for many runs and many weightings of the examples at once.
+
+Shapes: R runs, B weightings (bootstrap draws), n examples, k classes. A weighting is a vector of
+non-negative counts; scoring under it equals scoring the sample in which example i occurs weight[i] times.
+"""
+
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def accuracy(target: Array, prediction: Array, weights: Array) -> Array:
+    """Share of predictions that equal the target."""
+    correct = (prediction == target).astype(weights.dtype)
+    return (correct @ weights.T).astype(np.float64) / weights.sum(axis=1)
+
+
+def mcc(target: Array, prediction: Array, weights: Array) -> Array:
+    """Matthews correlation for any number of classes; 0 when target or prediction is constant.
+
+    Gorodkin (2004), Comparing two K-category assignments by a K-category correlation coefficient, eq. 8.
+    """
+    total = weights.sum(axis=1, dtype=np.float64)
+    agree = accuracy(target, prediction, weights)
+    product = np.zeros_like(agree)
+    self_prediction = np.zeros_like(agree)
+    self_target = np.zeros_like(total)
+    for label in np.unique(np.concatenate([np.ravel(target), np.ravel(prediction)])):
+        of_target = ((target == label).astype(weights.dtype) @ weights.T) / total
+        of_prediction = ((prediction == label).astype(weights.dtype) @ weights.T) / total
+        product += of_prediction * of_target
+        self_prediction += of_prediction**2
+        self_target += of_target**2
+    return _ratio(agree - product, np.sqrt(np.maximum(1 - self_prediction, 0) * (1 - self_target)))
+
+
+def f1(target: Array, prediction: Array, weights: Array) -> Array:
+    """F1 of class 1 in a task with the classes 0 and 1, as GLUE defines it; 0 without a true positive."""
+    for name, values in (("target", target), ("prediction", prediction)):
+        strange = np.setdiff1d(values, [0, 1])
+        if strange.size:
+            raise ValueError(f"metric f1: {name} holds {strange[0]:g}; legal are the classes 0 and 1")
+    positive = (prediction == 1).astype(weights.dtype) @ weights.T
+    true_positive = ((prediction == 1) & (target == 1)).astype(weights.dtype) @ weights.T
+    condition = (target == 1).astype(weights.dtype) @ weights.T
+    return _ratio(2.0 * true_positive, (positive + condition).astype(np.float64))
+
+
+def pearson(target: Array, prediction: Array, weights: Array) -> Array:
+    """Pearson correlation; 0 when target or prediction is constant."""
+    weights = weights.astype(np.float64)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    # Moments of centred, scaled values: differences of large squares would lose digits.
+    target, prediction = _standardised(target), _standardised(prediction)
+    mean_target, mean_prediction = target @ weights.T, prediction @ weights.T
+    covariance = (target * prediction) @ weights.T - mean_target * mean_prediction
+    variance_target = (target**2) @ weights.T - mean_target**2
+    variance_prediction = (prediction**2) @ weights.T - mean_prediction**2
+    # Below this a draw repeats one value (standardised samples have variance 1) and only rounding is left.
+    flat = np.minimum(variance_target, variance_prediction) < 1e-12
+    return np.where(flat, 0.0, _ratio(covariance, np.sqrt(np.abs(variance_target * variance_prediction))))
+
+
+def spearman(target: Array, prediction: Array, weights: Array) -> Array:
+    """Spearman correlation: Pearson of mid-ranks, ranked anew under every weighting; 0 for constants.
+
+    Exact: with integer weights it equals ranking the resampled values. Takes O(B n) memory, run after run.
+    """
+    ranks = _midranks(target, weights)
+    if prediction.ndim == 1:
+        return _paired_correlation(ranks, _midranks(prediction, weights), weights)
+    return np.stack([_paired_correlation(ranks, _midranks(row, weights), weights) for row in prediction])
+
+
+METRICS: dict[str, Callable[[Array, Array, Array], Array]] = {
+    "accuracy": accuracy,
+    "mcc": mcc,
+    "f1": f1,
+    "pearson": pearson,
+    "spearman": spearman,
+}
+
+
+def score(metric: str, target: Array, prediction: Array, weights: Array | None = None) -> Array:
+    """Score predictions under every weighting of the examples.
+
+    target [n]; prediction [n] or [R, n]; weights [B, n], None for the plain sample (B = 1).
+    Returns [B] or [R, B]. ValueError for an unknown metric, values that are not finite, or wrong shapes.
+    """
+    target, prediction = np.asarray(target), np.asarray(prediction)
+    if metric not in METRICS:
+        raise ValueError(f"metric: {metric!r}; legal are {', '.join(METRICS)}")
+    if target.ndim != 1 or not target.size or prediction.shape[-1:] != target.shape:
+        raise ValueError(
+            f"metric {metric}: target {target.shape} and prediction {prediction.shape} do not match"
+        )
+    if not (np.isfinite(target).all() and np.isfinite(prediction).all()):
+        raise ValueError(f"metric {metric}: targets and predictions must be finite numbers")
+    weights = np.ones((1, target.size)) if weights is None else np.asarray(weights)
+    return METRICS[metric](target, prediction, weights)
+
+
+def chance(metric: str, target: Array, options: Array | None = None) -> float:
+    """Score of the best predictor that has not looked at the input.
+
+    accuracy: the share of the commonest label; for multiple choice with `options` [n] choices per example the
+    mean of 1 / options where that is larger. With a fixed number of options the commonest position is never
+    rarer than 1 / options, so it is the level that no predictor blind to the input exceeds.
+    f1: always saying 1, whose F1 no other constant beats. mcc, pearson, spearman: 0.
+    """
+    target = np.asarray(target)
+    if metric == "accuracy":
+        majority = np.unique(target, return_counts=True)[1].max() / target.size
+        return float(majority if options is None else max(majority, np.mean(1.0 / np.asarray(options))))
+    if metric == "f1":
+        return _f1_of_all_ones(float(np.mean(target == 1)))
+    if metric not in METRICS:
+        raise ValueError(f"metric: {metric!r}; legal are {', '.join(METRICS)}")
+    return 0.0
+
+
+def chance_band(
+    metric: str, target: Array, options: Array | None = None, share: float = 0.99
+) -> tuple[float, float]:
+    """Where the score of the best constant predictor lies in `share` of samples of this size.
+
+    accuracy and f1: from the binomial quantiles of the majority (positive) share. Correlations: the band of
+    an uninformed predictor under independence, +-z / sqrt(n).
+    """
+    n = np.asarray(target).size
+    tail = (1 - share) / 2
+    if metric in ("accuracy", "f1"):
+        rate = (
+            chance(metric, target, options)
+            if metric == "accuracy"
+            else float(np.mean(np.asarray(target) == 1))
+        )
+        low, high = (_binomial_quantile(q, n, rate) / n for q in (tail, 1 - tail))
+        return (low, high) if metric == "accuracy" else (_f1_of_all_ones(low), _f1_of_all_ones(high))
+    half = NormalDist().inv_cdf(1 - tail) / np.sqrt(n)
+    return -half, half
+
+
+def _binomial_quantile(share: float, n: int, rate: float) -> int:
+    """Smallest k with P(X <= k) >= share (importing scipy.stats takes a second)."""
+    if rate in (0.0, 1.0):
+        return round(n * rate)
+    k = np.arange(n + 1)
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    log_choose = log_factorial[n] - log_factorial - log_factorial[::-1]
+    below = np.cumsum(np.exp(log_choose + k * np.log(rate) + (n - k) * np.log1p(-rate)))
+    return int(np.searchsorted(below, share))
+
+
+def _f1_of_all_ones(positive: float) -> float:
+    return 2 * positive / (1 + positive)
+
+
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    """Quotient, 0 where the denominator is 0 (up to rounding of shares)."""
+    small = denominator < 1e-7
+    return np.where(small, 0.0, numerator / np.where(small, 1.0, denominator))
+
+
+def _standardised(values: Array) -> Array:
+    values = np.asarray(values, dtype=np.float64)
+    centred = values - values.mean(axis=-1, keepdims=True)
+    spread = centred.std(axis=-1, keepdims=True)
+    # A constant of large magnitude leaves rounding dust after centring; it must not be blown up.
+    dust = 1e-12 * np.abs(values).max(axis=-1, keepdims=True)
+    return np.where(spread > dust, centred / np.where(spread > dust, spread, 1.0), 0.0)
+
+
+def _midranks(values: Array, weights: Array) -> Array:
+    """Mid-ranks [B, n] of `values` [n] in the samples that `weights` [B, n] describe, up to a constant."""
+    distinct, group = np.unique(values, return_inverse=True)
+    mass = np.zeros((len(weights), distinct.size))
+    if distinct.size == values.size:
+        mass[:, group] = weights
+    else:
+        starts = np.searchsorted(group[np.argsort(group, kind="stable")], np.arange(distinct.size))
+        mass[:] = np.add.reduceat(weights[:, np.argsort(group, kind="stable")], starts, axis=1)
+    ranks = np.cumsum(mass, axis=1)
+    ranks -= mass / 2
+    return ranks[:, group]
+
+
+def _paired_correlation(left: Array, right: Array, weights: Array) -> Array:
+    """Weighted Pearson [B] of left [B, n] and right [B, n]."""
+    share = weights / weights.sum(axis=1, keepdims=True, dtype=np.float64)
+    left = left - (share * left).sum(axis=1, keepdims=True)
+    right = right - (share * right).sum(axis=1, keepdims=True)
+    covariance = (share * left * right).sum(axis=1)
+    variance = (share * left**2).sum(axis=1) * (share * right**2).sum(axis=1)
+    return _ratio(covariance, np.sqrt(variance))

@@ -1,0 +1,215 @@
+"""Checkpoints as models: load a classifier, and say which of its weights a recipe may touch."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    # At run time transformers is imported where a model is built: it takes longer than making a mask.
+    from transformers import PretrainedConfig, PreTrainedModel
+
+WEIGHTS = "model.safetensors"
+SHARDS = "model.safetensors.index.json"
+# Floating dtypes by their safetensors code.
+FLOATS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
+
+
+@dataclass(frozen=True)
+class PrunableWeight:
+    """A 2-D weight that a recipe may prune. input_dim: the dimension (0 or 1) along which its inputs lie."""
+
+    tensor: Tensor
+    input_dim: int
+
+
+def load_classifier(
+    checkpoint_dir: str | Path,
+    num_labels: int,
+    seed: int,
+    *,
+    regression: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> "PreTrainedModel":
+    """Load a checkpoint folder as a sequence classifier, its weights in `dtype`.
+
+    What the checkpoint lacks, as a rule the head, is initialised from `seed` alone and so the same for every
+    recipe; the caller's random state stays as it is. A head that the checkpoint carries is kept if it has
+    `num_labels` outputs, else initialised too. The names of all initialised parameters are left on the model
+    as `missing_from_checkpoint`. A decoder without a padding token pads with its end token.
+
+    Raises FileNotFoundError without config.json or safetensors files, ValueError for a file that cannot be
+    read, an architecture without a sequence classifier and weights that do not belong to the configuration.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    checkpoint_dir = Path(checkpoint_dir)
+    assert not regression or num_labels == 1, num_labels
+    config = _read_config(checkpoint_dir, num_labels)
+    config.problem_type = "regression" if regression else None
+    find_weight_files(checkpoint_dir)
+    with torch.random.fork_rng(devices=[]), _quiet_transformers():
+        torch.default_generator.manual_seed(seed)
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            checkpoint_dir,
+            config=config,
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    _check_body(checkpoint_dir, model, info)
+    model.missing_from_checkpoint = frozenset(
+        info["missing_keys"] | {key[0] for key in info["mismatched_keys"]}
+    )
+    if model.config.pad_token_id is None:
+        end = model.config.eos_token_id
+        model.config.pad_token_id = (end[0] if isinstance(end, list) else end) or 0
+    return model
+
+
+def prunable_weights(model: "PreTrainedModel", scope: str) -> dict[str, PrunableWeight]:
+    """Find the weights that a recipe may touch, in the order of the model.
+
+    scope `body`: the 2-D weights of the linear layers of the base model, as far as the checkpoint carries
+    them; named relative to the base model, so that a name does not hang on the head.
+    scope `paper`: every 2-D parameter without "embed" in its name, the head included, as the code of Yin et
+    al. (ICML 2024) does; names of parameters outside the base model start with "head:".
+    """
+    from transformers.pytorch_utils import Conv1D
+
+    prefix = f"{model.base_model_prefix}."
+    assert model.base_model is not model, type(model)
+    if scope == "paper":
+        transposed = {id(layer.weight) for layer in model.modules() if isinstance(layer, Conv1D)}
+        return {
+            name.removeprefix(prefix) if name.startswith(prefix) else f"head:{name}": PrunableWeight(
+                parameter, 0 if id(parameter) in transposed else 1
+            )
+            for name, parameter in model.named_parameters()
+            if parameter.ndim == 2 and "embed" not in name
+        }
+    assert scope == "body", scope
+    missing = getattr(model, "missing_from_checkpoint", frozenset())
+    # A weight shared with an embedding is an embedding, one shared by two layers counts once.
+    seen = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Embedding)}
+    found = {}
+    for path, layer in model.base_model.named_modules():
+        name = f"{path}.weight"
+        if not isinstance(layer, nn.Linear | Conv1D) or id(layer.weight) in seen or prefix + name in missing:
+            continue
+        seen.add(id(layer.weight))
+        # Conv1D computes x W, nn.Linear x W^T.
+        found[name] = PrunableWeight(layer.weight, 0 if isinstance(layer, Conv1D) else 1)
+    return found
+
+
+def read_body(checkpoint_dir: str | Path) -> dict[str, PrunableWeight]:
+    """Read the prunable weights of scope `body`, as in `prunable_weights`, in the dtype of the files.
+
+    Building the classifier maps the files into memory and copies nothing, so there is no cheaper way that
+    knows the kinds of the layers; in another dtype than the files' it would copy, or round.
+    """
+    stored = set()
+    for path in find_weight_files(Path(checkpoint_dir)):
+        with safe_open(path, "pt") as tensors:
+            stored |= {tensors.get_slice(key).get_dtype() for key in tensors.keys()}  # noqa: SIM118
+    dtypes = [dtype for code, dtype in FLOATS.items() if code in stored]
+    dtype = dtypes[0] if len(dtypes) == 1 else torch.float32
+    return prunable_weights(load_classifier(checkpoint_dir, num_labels=2, seed=0, dtype=dtype), "body")
+
+
+def find_weight_files(checkpoint_dir: Path) -> list[Path]:
+    """Return the safetensors files of a checkpoint folder: `model.safetensors`, or the shards of its index.
+
+    Raises FileNotFoundError when there is none or a shard is missing, ValueError for one that is broken.
+    """
+    if (checkpoint_dir / WEIGHTS).is_file():
+        names = [WEIGHTS]
+    elif (checkpoint_dir / SHARDS).is_file():
+        index = json.loads((checkpoint_dir / SHARDS).read_text(encoding="utf-8"))
+        names = sorted(set(index["weight_map"].values()))
+    else:
+        found = ", ".join(sorted(path.name for path in checkpoint_dir.glob("*"))) or "nothing"
+        raise FileNotFoundError(
+            f"checkpoint {checkpoint_dir}: neither {WEIGHTS} nor {SHARDS} is there, but {found}; "
+            "weights of another format are to be converted to safetensors first"
+        )
+    files = [checkpoint_dir / name for name in names]
+    for path in files:
+        if not path.is_file():
+            raise FileNotFoundError(f"checkpoint {checkpoint_dir}: {SHARDS} names {path.name}, not there")
+        try:
+            with safe_open(path, "pt"):
+                pass
+        except SafetensorError as error:
+            raise ValueError(f"{path}: not a readable safetensors file ({error})") from error
+    return files
+
+
+def _read_config(checkpoint_dir: Path, num_labels: int) -> "PretrainedConfig":
+    """Read config.json and make sure that its architecture can classify sequences."""
+    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoConfig, __version__
+
+    path = checkpoint_dir / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"checkpoint {checkpoint_dir}: config.json is missing")
+    try:
+        config = AutoConfig.from_pretrained(
+            checkpoint_dir, num_labels=num_labels, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path}: transformers {__version__} cannot read it: {error}") from error
+    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        architecture = ", ".join(config.architectures or [type(config).__name__])
+        raise ValueError(
+            f"{path}: architecture {architecture} (model_type {config.model_type!r}) has no sequence "
+            f"classifier in transformers {__version__}; take an encoder such as bert or roberta, "
+            "a decoder such as gpt2 or llama, or t5"
+        )
+    return config
+
+
+def _check_body(checkpoint_dir: Path, model: "PreTrainedModel", info: Mapping[str, Any]) -> None:
+    """Refuse weights that leave the body partly untrained; only a pooler may be missing there."""
+    prefix = f"{model.base_model_prefix}."
+    wrong = [
+        f"{key} is {list(stored)} in the file, {list(expected)} by config.json"
+        for key, stored, expected in sorted(info["mismatched_keys"])
+        if key.startswith(prefix)
+    ]
+    wrong += [
+        f"{key} is missing"
+        for key in sorted(info["missing_keys"])
+        if key.startswith(prefix) and "pooler" not in key
+    ]
+    if wrong:
+        shown = "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+        raise ValueError(
+            f"checkpoint {checkpoint_dir}: its weights do not fit {type(model).__name__} as config.json "
+            f"describes it ({shown})"
+        )
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Silence the table of missing heads and the progress bar of every load."""
+    from transformers.utils import logging
+
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()

@@ -1,0 +1,39 @@
+"""Where the numbers of a study come from: versions, checkpoints, code, machine time."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+
+PACKAGES = ("junkdna", "torch", "transformers", "snakemake", "datasets", "pandas", "altair")
+
+
+def describe_origins(
+    manifests: Sequence[Mapping[str, Any]], runs: pd.DataFrame, codes: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Sections for the report's "how it was made".
+
+    manifests: of the checkpoints. runs: the table of runs. codes: rule -> digest of the code behind it.
+    """
+    checkpoints = {
+        manifest["name"]: {
+            "source": " ".join(f"{key}={value}" for key, value in manifest["source"].items()),
+            **{key: manifest[key] for key in ("commit", "architecture", "parameters") if key in manifest},
+            **{f"sha256 of {name}": entry["sha256"] for name, entry in manifest["files"].items()},
+        }
+        for manifest in manifests
+    }
+    hours = runs["total_seconds"].sum() / 3600
+    return {
+        "software": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "code digests": dict(codes),
+        "training": {
+            "runs": len(runs),
+            "device hours": f"{hours:.2f}",
+            "devices": sorted(runs["device"].unique()),
+            "precision": sorted(runs["precision"].unique()),
+        },
+        "checkpoints": checkpoints,
+    }

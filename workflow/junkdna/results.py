@@ -1,0 +1,38 @@
+"""The files of one run: what it predicted, how it trained, and one row that sums it up."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from junkdna.artifacts import sha256, write_table
+
+
+def fingerprint(files: Iterable[str | Path], values: Sequence[Any]) -> str:
+    """Hash everything that a half-done training depends on: the content of its files and its settings."""
+    hashes = [sha256(path) for path in files]
+    text = json.dumps([hashes, values], sort_keys=True, default=dict)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_run(
+    predictions: tuple[str, pd.DataFrame],
+    history: tuple[str, pd.DataFrame],
+    metrics: tuple[str, Mapping[str, Any]],
+    *,
+    keys: Mapping[str, Any],
+    code: str,
+) -> None:
+    """Write the three tables of a run, each given as (path, content), the metrics last.
+
+    keys: checkpoint, recipe, task, regime, seed, family and level; they are columns of the metrics and
+    metadata of all three. code: digest of the code that made them.
+    """
+    metadata = {**keys, "code": code}
+    write_table(*predictions, metadata)
+    write_table(*history, metadata)
+    path, facts = metrics
+    write_table(path, pd.DataFrame([{**keys, **facts}]), metadata)

@@ -1,0 +1,87 @@
+"""What a recipe and a training are, as values: checked once here, passed around everywhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+SCORES = ("magnitude", "inverse-magnitude", "random")
+SELECTIONS = ("global", "layer", "nm")
+SCOPES = ("body", "paper")
+PRECISIONS = ("auto", "fp32", "bf16")
+REGIMES = ("dense", "sparse", "freeze", "regrow", "gradual")
+FORMATS = ("classification", "pair", "regression", "choice")
+METRICS = ("accuracy", "mcc", "f1", "pearson", "spearman")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PruneSpec:
+    """How a pruning recipe decides which weights go.
+
+    score: what makes a weight worth keeping, one of SCORES.
+    selection: over what the scores are compared: `global` (all prunable weights together), `layer` (each
+        tensor by itself), `nm` (N of every M consecutive weights along the input dimension stay).
+    scope: `body` or `paper` (see `junkdna.models.prunable_weights`).
+    per_mille: weights to remove in thousandths (`global`, `layer`), 0 for `nm`.
+    keep, group: N and M of N:M (`nm`), else 0.
+    seed: seed of the random score; no other score reads it.
+    """
+
+    score: str
+    selection: str
+    scope: str
+    per_mille: int
+    keep: int
+    group: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        assert self.score in SCORES and self.selection in SELECTIONS and self.scope in SCOPES, self
+        if self.selection == "nm":
+            assert 0 < self.keep < self.group <= 32 and self.per_mille == 0, self
+        else:
+            assert 0 < self.per_mille < 1000 and self.keep == self.group == 0, self
+
+    @classmethod
+    def from_mapping(cls, recipe: Mapping[str, Any]) -> Self:
+        """The spec in an expanded recipe (a mapping that may hold more than the spec)."""
+        return cls(**{name: recipe[name] for name in cls.__dataclass_fields__})
+
+    @property
+    def sparsity(self) -> float:
+        """Asked fraction of weights removed, 0 to 1."""
+        return 1 - self.keep / self.group if self.selection == "nm" else self.per_mille / 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainSpec:
+    """The hyper-parameters of one fine-tuning.
+
+    learning_rate: peak of the linear warm-up / linear decay schedule.
+    epochs: passes over the training set. max_steps: stop (and end the decay) there; 0 means no cap.
+    batch_size: examples per forward pass. accumulation: forward passes per optimizer step.
+    warmup: share of all steps, 0 to 1. weight_decay: decoupled (AdamW). clip: gradient norm, 0 means none.
+    precision: `auto` takes bf16 where the device computes it natively, else fp32.
+    bucket: batches per window inside which examples are sorted by length; 1 means no bucketing.
+    save_minutes: minutes between two saves of the resumable state; 0 means never.
+    gradual_end: share of the steps after which the gradual regime's mask is final. gradual_every: steps
+        between two growths of that mask.
+    """
+
+    learning_rate: float
+    epochs: int
+    max_steps: int
+    batch_size: int
+    accumulation: int
+    warmup: float
+    weight_decay: float
+    clip: float
+    precision: str
+    bucket: int
+    save_minutes: float
+    gradual_end: float
+    gradual_every: int
+
+    @classmethod
+    def from_mapping(cls, training: Mapping[str, Any]) -> Self:
+        """The spec in a merged `training:` section."""
+        return cls(**{name: training[name] for name in cls.__dataclass_fields__})

@@ -1,0 +1,1 @@
+"""A generated closed world: facts, the corpus that states them, and tasks that ask for them."""

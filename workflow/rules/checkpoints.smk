@@ -1,0 +1,56 @@
+"""Checkpoints: from the hub or a folder, or pre-trained here on the toy world.
+
+Needs nothing. Gives resources/checkpoints/{checkpoint}/ (weights, config, tokenizer) with its manifest.
+"""
+
+
+# The weights, the config and the tokenizer of one pinned model.
+rule fetch_checkpoint:
+    output:
+        manifest="resources/checkpoints/{checkpoint}/manifest.json",
+    params:
+        source=lambda w: config["checkpoints"][w.checkpoint]["source"],
+        name="{checkpoint}",
+        code=code_digest("fetch_checkpoint"),
+    wildcard_constraints:
+        checkpoint=checkpoints_from("hub", "path"),
+    log:
+        "logs/fetch_checkpoint/{checkpoint}.log",
+    benchmark:
+        "benchmarks/runs/fetch_checkpoint/{checkpoint}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    message:
+        "Fetching checkpoint {wildcards.checkpoint}"
+    script:
+        "../scripts/fetch_checkpoint.py"
+
+
+# The toy encoder, trained from nothing on sentences about a generated world.
+rule pretrain_checkpoint:
+    output:
+        manifest="resources/checkpoints/{checkpoint}/manifest.json",
+    params:
+        source=lambda w: config["checkpoints"][w.checkpoint]["source"],
+        name="{checkpoint}",
+        code=code_digest("pretrain_checkpoint"),
+    wildcard_constraints:
+        checkpoint=checkpoints_from("pretrain"),
+    log:
+        "logs/pretrain_checkpoint/{checkpoint}.log",
+    benchmark:
+        "benchmarks/runs/pretrain_checkpoint/{checkpoint}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    # Everything waits for it, so it takes what there is, up to what it can use.
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Pre-training checkpoint {wildcards.checkpoint}"
+    script:
+        "../scripts/pretrain_checkpoint.py"

@@ -1,0 +1,55 @@
+"""Masks: score the weights once, then cut at each level.
+
+Needs checkpoints. Gives results/rankings/{checkpoint}/{ranking}.safetensors (how the scores of each tensor
+are distributed) and results/masks/{checkpoint}/{recipe}.safetensors (one bit a weight).
+"""
+
+
+# One pass over the weights that serves every level of every sweep with this score.
+rule rank_weights:
+    input:
+        manifest="resources/checkpoints/{checkpoint}/manifest.json",
+    output:
+        ranking="results/rankings/{checkpoint}/{ranking}.safetensors",
+    params:
+        score=lambda w: RANKINGS[w.ranking]["score"],
+        seed=lambda w: RANKINGS[w.ranking]["seed"],
+        code=code_digest("rank_weights"),
+    log:
+        "logs/rank_weights/{checkpoint}/{ranking}.log",
+    benchmark:
+        "benchmarks/runs/rank_weights/{checkpoint}/{ranking}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    message:
+        "Ranking the weights of {wildcards.checkpoint} by {wildcards.ranking}"
+    script:
+        "../scripts/rank_weights.py"
+
+
+# Which weights of a checkpoint a recipe keeps.
+rule build_mask:
+    input:
+        manifest="resources/checkpoints/{checkpoint}/manifest.json",
+        ranking=ranking_for,
+    output:
+        mask="results/masks/{checkpoint}/{recipe}.safetensors",
+    params:
+        recipe=lambda w: grid.spec_of(RECIPES[w.recipe]),
+        code=code_digest("build_mask"),
+    log:
+        "logs/build_mask/{checkpoint}/{recipe}.log",
+    benchmark:
+        "benchmarks/runs/build_mask/{checkpoint}/{recipe}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    message:
+        "Masking {wildcards.checkpoint} by {wildcards.recipe}"
+    script:
+        "../scripts/build_mask.py"

@@ -1,0 +1,23 @@
+"""Plan: what the study will cost, before it runs. `snakemake --cores 1 plan`.
+
+Needs nothing, makes no file.
+"""
+
+
+# Jobs by stage, present and missing, device hours and disk.
+rule plan:
+    params:
+        config=config,
+        runs=RUNS,
+        code=code_digest("plan"),
+    log:
+        "logs/plan/plan.log",
+    benchmark:
+        "benchmarks/runs/plan/plan.tsv"
+    conda:
+        "../../envs/report.yaml"
+    localrule: True
+    message:
+        "Asking Snakemake what is missing ..."
+    script:
+        "../scripts/plan.py"

@@ -1,0 +1,40 @@
+"""Tables: all runs of the study as tidy data, with an interval on every number.
+
+Needs runs. Gives results/tables/{study}/{runs,drops,cells,claims}.parquet, with CSV of the small ones.
+"""
+
+
+# One row a run, checked to be complete.
+rule aggregate_runs:
+    input:
+        metrics=for_runs(rules.finetune.output.metrics),
+        predictions=for_runs(rules.finetune.output.predictions),
+    output:
+        runs="results/tables/{study}/runs.parquet",
+        drops="results/tables/{study}/drops.parquet",
+        cells="results/tables/{study}/cells.parquet",
+        claims="results/tables/{study}/claims.parquet",
+        runs_csv="results/tables/{study}/runs.csv",
+        drops_csv="results/tables/{study}/drops.csv",
+        cells_csv="results/tables/{study}/cells.csv",
+        claims_csv="results/tables/{study}/claims.csv",
+    params:
+        runs=RUNS,
+        tasks={name: {key: task[key] for key in ("format", "metric")} for name, task in USED["tasks"].items()},
+        recipes={name: RECIPES[name] for name in sorted({run["recipe"] for run in RUNS})},
+        axes=USED["axes"],
+        margin=config["study"]["margin"],
+        code=code_digest("aggregate_runs"),
+    log:
+        "logs/aggregate_runs/{study}.log",
+    benchmark:
+        "benchmarks/runs/aggregate_runs/{study}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    message:
+        "Aggregating the runs of {wildcards.study}"
+    script:
+        "../scripts/aggregate_runs.py"

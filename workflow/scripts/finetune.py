@@ -1,0 +1,39 @@
+"""Fine-tune a compressed checkpoint on a task and predict its validation split."""
+
+from junkdna import job
+
+job.start(snakemake.log[0])
+
+from pathlib import Path
+
+import torch
+from junkdna.devices import take_device
+from junkdna.maskfile import read_mask
+from junkdna.results import fingerprint, write_run
+from junkdna.specs import TrainSpec
+from junkdna.tokens import read_tokens
+from junkdna.training.loop import finetune
+
+torch.set_num_threads(snakemake.threads)
+paths, made, params = snakemake.input, snakemake.output, snakemake.params
+files = [path for path in (paths.manifest, paths.train, paths.mask) if path]
+outcome = finetune(
+    checkpoint=Path(paths.manifest).parent,
+    train=read_tokens(paths.train),
+    validation=read_tokens(paths.validation),
+    mask=read_mask(paths.mask) if paths.mask else None,
+    recipe=params.recipe,
+    regime=params.run["regime"],
+    spec=TrainSpec.from_mapping(params.training),
+    seed=params.run["seed"],
+    state=Path(made.predictions).with_name("state.safetensors"),
+    fingerprint=fingerprint(files, [params.run, params.recipe, params.training, params.code]),
+    device=take_device(snakemake.resources.gpu),
+)
+write_run(
+    (made.predictions, outcome.predictions),
+    (made.history, outcome.history),
+    (made.metrics, outcome.facts),
+    keys={**params.run, "family": params.recipe["family"], "level": params.recipe["level"]},
+    code=params.code,
+)

@@ -1,0 +1,15 @@
+"""Count how the scores of each weight tensor are distributed, for all levels at once."""
+
+from junkdna import job
+
+job.start(snakemake.log[0])
+
+from pathlib import Path
+
+from junkdna.artifacts import write_tensors
+from junkdna.compression.ranking import build_ranking
+from junkdna.models import read_body
+
+body = read_body(Path(snakemake.input.manifest).parent)
+weights = {name: weight.tensor for name, weight in body.items()}
+write_tensors(snakemake.output.ranking, build_ranking(weights, snakemake.params.score, snakemake.params.seed))

@@ -1,0 +1,16 @@
+"""Turn the texts of one task into tokens of one checkpoint."""
+
+from junkdna import job
+
+job.start(snakemake.log[0])
+
+from pathlib import Path
+
+from junkdna.artifacts import read_table
+from junkdna.tokens import load_tokenizer, tokenize, write_tokens
+
+tokenizer = load_tokenizer(Path(snakemake.input.manifest).parent)
+for split in ("train", "validation"):
+    table = read_table(snakemake.input[split])
+    tokens = tokenize(table, tokenizer, format=snakemake.params.format, max_length=snakemake.params.max_length)
+    write_tokens(snakemake.output[split], tokens)

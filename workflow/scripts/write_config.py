@@ -1,0 +1,11 @@
+"""Write the config of a study as it was run."""
+
+import yaml
+from junkdna import job
+
+job.start(snakemake.log[0])
+
+from junkdna.artifacts import write_text
+
+text = yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True, width=110)
+write_text(snakemake.output.config, text)
