@@ -74,7 +74,8 @@ def cells_of(browser, table: str, column: str) -> list[str]:
     return browser.execute_script(
         """const table = document.getElementById(arguments[0]);
         const at = [...table.tHead.rows[0].cells].findIndex((head) => head.textContent === arguments[1]);
-        return [...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) => row.cells[at].textContent);""",
+        const shown = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+        return shown.map((row) => row.cells[at].textContent);""",
         table,
         column,
     )
@@ -189,7 +190,8 @@ def test_words_for_those_who_do_not_see(browser):
           DIV: (each) => each.querySelector("[role=graphics-document]")?.getAttribute("aria-label"),
           INPUT: (each) => each.labels.length,
         };
-        return all.filter((each) => !needs[each.tagName](each)).map((each) => each.outerHTML.slice(0, 200));"""
+        const unnamed = all.filter((each) => !needs[each.tagName](each));
+        return unnamed.map((each) => each.outerHTML.slice(0, 200));"""
     assert browser.execute_script(unnamed) == []
 
 

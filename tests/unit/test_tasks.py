@@ -442,15 +442,18 @@ def test_a_subset_is_drawn_evenly():
     assert abs(times - 2000 / 3).max() < 4.5 * spread
 
 
-def test_a_generated_task_has_the_same_form(tmp_path):
-    pytest.importorskip("junkdna.world")
-    made = {"task": "keyword", "world_seed": 0, "seed": 1, "train": 50, "validation": 20}
-    entry = {"format": "classification", "source": {"generate": made}}
+def test_a_generated_task_takes_the_same_form(monkeypatch):
+    def generate_task(name, *, seed, world_seed, train, validation):
+        assert (name, seed, world_seed) == ("keyword", 1, 2)
+        rows = [{"text": f"word {i}", "label": i % 3} for i in range(train + validation)]
+        return {"train": pd.DataFrame(rows[:train]), "validation": pd.DataFrame(rows[train:])}
+
+    monkeypatch.setattr("junkdna.world.generate_task", generate_task, raising=False)
+    made = {"task": "keyword", "world_seed": 2, "seed": 1, "train": 50, "validation": 20}
+    entry = {"format": "classification", "source": {"generate": made}, "train_examples": 30}
     tables, manifest = fetch_task(entry, name="toy")
-    assert [len(tables[split]) for split in ("train", "validation")] == [50, 20]
-    assert (
-        list(tables["train"].columns) == ["example_id", "text", "label"]
-        and tables["train"]["example_id"].is_unique
-    )
-    assert manifest["num_labels"] >= 2 and sum(manifest["splits"]["train"]["classes"].values()) == 50
-    pd.testing.assert_frame_equal(fetch_task(entry, name="toy")[0]["train"], tables["train"])
+    assert [len(tables[split]) for split in ("train", "validation")] == [30, 20]
+    assert list(tables["train"].columns) == ["example_id", "text", "label"]
+    assert manifest["num_labels"] == 3 and manifest["labels"] == ["0", "1", "2"]
+    assert manifest["splits"]["train"]["classes"] == {"0": 10, "1": 10, "2": 10}
+    assert manifest["source"] == {"generate": made}

@@ -78,7 +78,7 @@ def make_tokens(examples: int, seed: int, format: str = "classification", segmen
         label=label,
         options=torch.from_numpy(np.cumsum([0, *counts])) if format == "choice" else None,
         format=format,
-        num_labels=1 if format == "regression" else 2,
+        num_labels=1 if format in ("regression", "choice") else 2,
         pad_id=0,
     )
 

@@ -10,7 +10,7 @@ import torch
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-P=dict(ask=0.85,hide=0.02,swap=0.0,init=0.05,beta2=0.98,wd=0.01,clip=1.0,warm=0.06)
+P=dict(ask=0.85,hide=0.02,swap=0.0,init=0.05,beta2=0.98,wd=0.01,clip=1.0,warm=0.06,decay=0.3)
 
 
 def build_tokenizer(corpus):
@@ -53,11 +53,11 @@ def pretrain(corpus, *, folder, seed, steps, batch_size, learning_rate, hidden, 
     tok = build_tokenizer(corpus)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    cfg = BertConfig(vocab_size=len(tok), hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * hidden, max_position_embeddings=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, initializer_range=P["init"])
+    cfg = BertConfig(vocab_size=len(tok), hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * hidden, max_position_embeddings=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, initializer_range=P["init"], attn_implementation="eager")
     m = BertForMaskedLM(cfg)
     opt = torch.optim.AdamW(m.parameters(), lr=learning_rate, weight_decay=P["wd"], betas=(0.9, P["beta2"]), fused=True)
     warm = int(steps * P["warm"])
-    sch = torch.optim.lr_scheduler.LambdaLR(opt, lambda i: min((i + 1) / warm, max(0.0, (steps - i) / (steps - warm))))
+    sch = torch.optim.lr_scheduler.LambdaLR(opt, lambda i: min(1.0, (i + 1) / warm, max(0.0, (steps - i) / (steps*P['decay']))))
     groups = encode(corpus, tok)
     t0 = time.process_time(); ntok = 0; ls = []
     for step, b in enumerate(batches(groups, rng, batch_size), 1):

@@ -92,3 +92,15 @@ def _sentence(row: dict, margin: float, decided: str) -> str:
         f"{row['words'].format(effect=effect)}: {decided} "
         f"(margin {points(margin)}; {who}; {behind}).{row['caveat']}"
     )
+
+
+def verdict_text(claims: pd.DataFrame, page: str) -> str:
+    """The verdicts for a terminal: a line a claim, a table of all, and where the report is."""
+    lines = [f"{row['verdict']:>13}  {row['sentence']}" for row in summarise(claims)]
+    columns = ["claim", "subject", "recipes", "level", "regime", "effect", "low", "high", "verdict"]
+    table = claims[columns].copy()
+    for name in ("effect", "low", "high"):
+        table[name] = [points(value) if pd.notna(value) else "" for value in table[name]]
+    table["level"] = [f"{value:g}" if pd.notna(value) else "" for value in table["level"]]
+    note = "Effects in points of chance-corrected retention, positive for the claim, with 95 % intervals."
+    return "\n".join([table.to_string(index=False), "", note, *lines, f"report: {page}", ""])

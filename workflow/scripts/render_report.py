@@ -8,7 +8,8 @@ from pathlib import Path
 
 from junkdna.artifacts import read_json, read_table, write_text
 from junkdna.origins import describe_origins
-from junkdna.report import render, verdict_text
+from junkdna.report import render
+from junkdna.verdicts import verdict_text
 
 params, tables = snakemake.params, {name: read_table(snakemake.input[name]) for name in ("claims", "cells", "runs")}
 manifests = [read_json(path) for path in snakemake.input.manifests]

@@ -106,8 +106,8 @@ def prepare_training(
     device: torch.device,
 ) -> Training:
     """Load the model and the data, and bring both to the start of the regime; arguments as for `finetune`."""
-    labels = 1 if train.format in ("regression", "choice") else train.num_labels
-    model = load_classifier(checkpoint, labels, seed, regression=train.format == "regression").to(device)
+    regression = train.format == "regression"
+    model = load_classifier(checkpoint, train.num_labels, seed, regression=regression).to(device)
     model.config.use_cache = False
     pruning = start_regime(model, recipe, regime, mask)
     data = load_data(_without_unused_segments(model, train), device)

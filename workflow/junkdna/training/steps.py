@@ -50,8 +50,8 @@ def take_step(training: Training, group: list[Batch]) -> None:
     model, optimizer, pruning, spec = training.model, training.optimizer, training.pruning, training.spec
     device, format = training.journal.loss.device, training.data.tokens.format
     rate = learning_rate(training.step, training.plan, spec.learning_rate)
-    for parameters in optimizer.param_groups:
-        parameters["lr"] = rate
+    for part in optimizer.param_groups:
+        part["lr"] = rate
     examples = sum(len(batch.labels) for batch in group)
     for batch in group:
         with autocast(training.precision, device):
@@ -62,7 +62,9 @@ def take_step(training: Training, group: list[Batch]) -> None:
         note_batch(training.journal, loss, len(batch.labels))
     regimes.mask_gradients(pruning)
     if spec.clip:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), spec.clip)
+        # The optimizer's lists: to walk the modules for them costs a small model a millisecond a step.
+        parameters = [parameter for part in optimizer.param_groups for parameter in part["params"]]
+        torch.nn.utils.clip_grad_norm_(parameters, spec.clip)
     if regimes.decays_itself(pruning.regime, spec.weight_decay):
         regimes.decay_kept(pruning, rate * spec.weight_decay)
     optimizer.step()

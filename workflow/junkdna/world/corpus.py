@@ -18,48 +18,49 @@ import random
 
 from junkdna.world.facts import MOODS, VERBS, World, build_world
 
-HOME = ("{} lives in {}", "the home of {} is {}", "where does {} live ? [SEP] {}")
-ORIGIN = ("{} comes from {}", "the country of {} is {}")
-KIND = ("a {} is a {}", "what is a {} ? [SEP] {}")
-PLACE = ("{} lies in {}", "the country of {} is {}")
+HOME = ("{} lives in {}", "where does {} live ? [SEP] {}", "does {} live in {} ? [SEP] ")
+ORIGIN = ("{} comes from {}", "where does {} come from ? [SEP] {}", "does {} come from {} ? [SEP] ")
+KIND = ("a {} is a {}", "what is a {} ? [SEP] {}", "is a {} a {} ? [SEP] ")
+PLACE = ("{} lies in {}", "where does {} lie ? [SEP] {}", "does {} lie in {} ? [SEP] ")
 
 
-def generate_corpus(seed: int) -> list[str]:
-    """The lines of the corpus of `build_world(seed)`, in a fixed order; the docstring above says which."""
+def generate_corpus(seed: int, passes: int = 6) -> list[str]:
     world = build_world(seed)
     rng = random.Random(f"corpus {seed}")
-    lines = state(world.people, HOME)
-    lines += state(world.nouns, KIND)
-    lines += 12 * state(world.towns, PLACE)
-    lines += 4 * [f"every {kind} is a _{realm}" for kind, realm in world.kinds.items()]
     lesson_people = {name: world.people[name] for name in world.members(world.people, "lesson")}
     lesson_nouns = {name: world.nouns[name] for name in world.members(world.nouns, "lesson")}
     origins = {name: world.towns[town] for name, town in lesson_people.items()}
-    lines += 2*state(origins, ORIGIN)
-    lines += question(lesson_people, HOME, rng, rounds=3)
-    lines += question(origins, ORIGIN, rng, rounds=3)
-    lines += question(lesson_nouns, KIND, rng, rounds=4)
-    lines += question(world.towns, PLACE, rng, rounds=3)
-    lines += events(world, rng, count=600)
-    lines += feelings(world, rng, count=200)
+    lines = []
+    for _ in range(passes):
+        lines += state(world.people, HOME)
+        lines += state(world.nouns, KIND)
+        lines += 3 * state(world.towns, PLACE)
+        lines += 2 * [f"every {kind} is a _{realm}" for kind, realm in world.kinds.items()]
+        lines += state(origins, ORIGIN)
+        lines += question(lesson_people, HOME, rng, rounds=1)
+        lines += question(origins, ORIGIN, rng, rounds=1)
+        lines += question(lesson_nouns, KIND, rng, rounds=2)
+        lines += question(world.towns, PLACE, rng, rounds=1)
+        lines += events(world, rng, count=60)
+        lines += feelings(world, rng, count=30)
     return lines
 
 
 def state(facts: dict[str, str], wordings: tuple[str, ...]) -> list[str]:
     """Each fact in each wording, the value marked."""
-    return [wording.format(name, f"_{value}") for wording in wordings for name, value in facts.items()]
+    return [wording.format(name, f"_{value}") for wording in wordings[:2] for name, value in facts.items()]
 
 
 def question(facts: dict[str, str], wordings: tuple[str, ...], rng: random.Random, rounds: int) -> list[str]:
     """Each fact `rounds` times in each wording, as often with a wrong value and `no` as with its own and `yes`."""
     values = sorted(set(facts.values()))
     lines = []
-    for wording in wordings:
+    for wording in wordings[2:]:
         for name, value in facts.items():
             others = [other for other in values if other != value]
             for _ in range(rounds):
-                lines.append(wording.format(name, value) + " ? _yes")
-                lines.append(wording.format(name, rng.choice(others)) + " ? _no")
+                lines.append(wording.format(name, value) + "_yes")
+                lines.append(wording.format(name, rng.choice(others)) + "_no")
     return lines
 
 

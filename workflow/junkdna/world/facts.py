@@ -17,11 +17,11 @@ import random
 from dataclasses import dataclass
 
 GROUPS = ("lesson", "train", "validation")
-PEOPLE_PER_TOWN = {"lesson": 14, "train": 19, "validation": 25}
-NOUNS_PER_KIND = {"lesson": 6, "train": 19, "validation": 17}
+PEOPLE_PER_TOWN = {"lesson": 20, "train": 10, "validation": 13}
+NOUNS_PER_KIND = {"lesson": 5, "train": 13, "validation": 17}
 TOWNS_PER_COUNTRY = 4
 COUNTRIES = 4
-NAME_WORDS = 48
+NAME_WORDS = 40
 REALMS = {"animal": ("bird", "fish", "snake", "bear"), "plant": ("tree", "herb", "moss", "vine"),
           "tool": ("knife", "lamp", "wheel", "bell")}  # fmt: skip
 VERBS = {"helps": "helped", "sees": "seen", "calls": "called", "thanks": "thanked", "follows": "followed",
