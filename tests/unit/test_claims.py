@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from junkdna.caveats import size_caveat
 from junkdna.verdicts import points, summarise, verdict
 
 from tests.simulated import MIDDLES, RECIPES, SHIFTS, grid, tables
@@ -111,6 +112,15 @@ def test_a_task_whose_runs_all_collapsed_is_not_measured():
     assert row_of(claims, "small-weights", subject="deduction", level=60.0)["verdict"] == "not measured"
 
 
+def test_a_task_that_the_dense_model_does_not_solve_is_not_measured():
+    dense = [("dense", "deduction", "dense", seed) for seed in (1, 2, 3)]
+    claims = claims_of(collapse=dense, examples=100)
+    row = row_of(claims, "monotone", subject="deduction")
+    assert row["verdict"] == "not measured"
+    assert "15 of 15 have no dense run above chance" in row["sentence"]
+    assert "did not train" not in row["sentence"]
+
+
 def test_an_axis_needs_two_tasks_with_runs():
     runs = grid(tasks=("keyword",), recipes=UNSTRUCTURED)
     claims = tables(runs, examples=100)["claims"]
@@ -151,8 +161,6 @@ def test_points_are_written_with_a_minus_sign_and_without_negative_zero():
 
 def test_training_sizes_that_differ_are_told():
     """On an axis whose tasks differ in data, difficulty and size cannot be told apart."""
-    from junkdna.claims import _size_caveat
-
     rows = pd.DataFrame({"task": ["a", "b"], "train_examples": [2490, 67349]})
-    assert "2,490 to 67,349" in _size_caveat(rows)
-    assert _size_caveat(rows.assign(train_examples=[1000, 1050])) == ""
+    assert "2,490 to 67,349" in size_caveat(rows)
+    assert size_caveat(rows.assign(train_examples=[1000, 1050])) == ""

@@ -111,9 +111,15 @@ def test_the_default_study_has_about_130_runs_three_seeds_and_four_tasks():
 
 
 def test_the_small_glue_study_has_the_runs_that_its_blocks_say():
-    runs = valid_runs(check(shipped("glue-small.yaml"), SCHEMA))
+    config = check(shipped("glue-small.yaml"), SCHEMA)
+    runs = valid_runs(config)
     by_regime = {regime: sum(run["regime"] == regime for run in runs) for regime in specs.REGIMES}
-    assert by_regime == {"dense": 15, "sparse": 60, "freeze": 30, "regrow": 30, "gradual": 0}
+    cells = len(study_tasks(config)) * len(config["study"]["seeds"])
+    levels = len(config["sweeps"]["magnitude"]["sparsity"])
+    controls = len(config["study"]["runs"][1]["recipes"])
+    expected = {"dense": 1, "sparse": levels, "freeze": controls, "regrow": controls, "gradual": 0}
+    assert by_regime == {regime: cells * number for regime, number in expected.items()}
+    assert cells == 15
 
 
 @pytest.mark.parametrize("name", STUDIES)

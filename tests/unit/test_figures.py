@@ -91,6 +91,12 @@ def test_figures_of_a_study_leave_out_what_there_is_none_of(study):
     assert names == ["dense", "performance-made-up-difficulty", "regimes-made-up-difficulty"]
 
 
+def test_one_figure_of_a_study_by_name(study):
+    assert list(study_figures(study["cells"], study["runs"], AXES, only="dense")) == ["dense"]
+    with pytest.raises(ValueError, match="'dens'; this study has dense, performance-made-up-difficulty"):
+        study_figures(study["cells"], study["runs"], AXES, only="dens")
+
+
 def test_figures_without_data_say_so(study):
     with pytest.raises(ValueError, match="no runs in the sparse regime on these tasks"):
         performance(study["cells"], study["runs"], ["rte"], title="t")

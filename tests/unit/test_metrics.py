@@ -144,7 +144,7 @@ def test_the_band_shrinks_with_the_sample():
 @pytest.mark.parametrize(
     ("metric", "target", "prediction", "words"),
     [
-        ("rouge", [0, 1], [0, 1], "legal are accuracy, mcc"),
+        ("bleu", [0, 1], [0, 1], "legal are accuracy, mcc"),
         ("accuracy", [0, 1], [0, 1, 1], "do not match"),
         ("accuracy", [], [], "do not match"),
         ("pearson", [0.0, 1.0], [0.0, np.nan], "finite"),

@@ -121,6 +121,9 @@ def test_a_run_that_is_not_finite_has_diverged(tmp_path):
     assert runs["diverged"].tolist() == [False, True, False]
     assert runs["trained"].tolist() == [True, False, True]
     assert runs["score"][1] == 0
+    facts["diverged"] = [True, False, False]
+    runs = runs_table(facts, stacks, draws, tasks=TASKS, recipes=RECIPES)
+    assert runs["diverged"].tolist() == [True, True, False], "what the training reports counts too"
 
 
 def test_no_retention_without_a_dense_run_above_chance(tmp_path):

@@ -19,7 +19,7 @@ def test_choice_is_a_softmax_over_the_options_of_each_example():
     scores = scores_of(logits, batch, "choice")
     values = logits.detach().flatten().tolist()
     for row, options, label, loss in zip(
-        scores,
+        scores.detach(),
         [values[0:3], values[3:4], values[4:6]],
         [1, 0, 1],
         losses_of(scores, batch.labels, "choice"),

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from junkdna.bootstrap import interval, mean_over_seeds, seed_weights
+from junkdna.caveats import failures_caveat, levels_caveat, order_found, size_caveat
 from junkdna.tables import retention_draws
 from junkdna.verdicts import MIN_SEEDS, judge
 
-USED = ["task", "regime", "level", "seed", "train_examples"]
+USED = ["task", "regime", "level", "seed", "train_examples", "trained"]
 # Selecting from Arrow strings is an order of magnitude slower, and curves are selected from all the time.
 PLAIN = {"task": object, "regime": object}
 
@@ -56,11 +57,13 @@ def claims_table(
     rows = []
     curves = runs[runs["family"] != "dense"].groupby(["checkpoint", "family", "selection"], sort=False)
     for (checkpoint, family, selection), chosen in curves:
-        usable = chosen["trained"] & np.isfinite(retention[chosen.index, 0])
+        defined = np.isfinite(retention[chosen.index, 0])
         curve = Curve(
             checkpoint=checkpoint,
             recipes=family if selection == "none" else f"{family} {selection}",
-            runs=chosen[USED].astype(PLAIN).assign(row=np.arange(len(chosen)), usable=usable),
+            runs=chosen[USED]
+            .astype(PLAIN)
+            .assign(row=np.arange(len(chosen)), defined=defined, usable=chosen["trained"] & defined),
             retention=retention[chosen.index],
             weights=weights,
         )
@@ -88,7 +91,7 @@ def _monotone(curve: Curve, task: str) -> list[dict]:
         means = [_mean(curve, rows[rows["level"] == level]) for level in levels]
         effect = -10 * _slope(np.array([0.0, *levels]), np.stack([np.ones_like(means[0]), *means]))
     words = f"On {task}, retention falls by {{effect}} points per 10 points of sparsity"
-    return [_row(curve, "monotone", task, effect, rows, words, _levels_caveat(rows, levels), levels=levels)]
+    return [_row(curve, "monotone", task, effect, rows, words, levels_caveat(rows, levels), levels=levels)]
 
 
 def _harder(curve: Curve, axis: str, tasks: list[str]) -> list[dict]:
@@ -104,7 +107,7 @@ def _harder(curve: Curve, axis: str, tasks: list[str]) -> list[dict]:
     over = f"over {len(levels)} common level{'s' * (len(levels) != 1)}"
     words = f"On the axis {axis}, {tasks[-1]} keeps {{effect}} points less than {tasks[0]} {over}"
     ends = rows[rows["task"].isin([tasks[0], tasks[-1]])]
-    caveat = _levels_caveat(rows, levels)
+    caveat = levels_caveat(rows, levels)
     effect = None if area is None else area[0] - area[-1]
     out = [
         _row(
@@ -114,7 +117,7 @@ def _harder(curve: Curve, axis: str, tasks: list[str]) -> list[dict]:
             effect,
             ends,
             words,
-            caveat + _size_caveat(ends),
+            caveat + size_caveat(ends),
             levels=levels,
         )
     ]
@@ -125,8 +128,8 @@ def _harder(curve: Curve, axis: str, tasks: list[str]) -> list[dict]:
         effect = None
         if area is not None:
             effect = -_slope(np.arange(len(tasks), dtype=float), area)
-            caveat = _order(tasks, area) + caveat
-        caveat += _size_caveat(rows)
+            caveat = order_found(tasks, area) + caveat
+        caveat += size_caveat(rows)
         out.append(_row(curve, "difficulty-order", axis, effect, rows, words, caveat, levels=levels))
     return out
 
@@ -191,26 +194,6 @@ def _slope(at: np.ndarray, values: np.ndarray) -> np.ndarray:
     return (centred @ values) / (centred @ centred)
 
 
-def _order(tasks: list[str], area: np.ndarray) -> str:
-    order = " > ".join(tasks[index] for index in np.argsort(-area[:, 0], kind="stable"))
-    share = np.mean((np.diff(area[:, 1:], axis=0) < 0).all(axis=0))
-    return f" Kept most to least: {order}; the full order holds in {share:.0%} of the resamples."
-
-
-def _levels_caveat(rows: pd.DataFrame, levels: list[float]) -> str:
-    dropped = sorted(set(rows["level"]) - set(levels))
-    if not levels or not dropped:
-        return ""
-    return f" Not used, with too few usable runs: {', '.join(f'{level:g} %' for level in dropped)}."
-
-
-def _size_caveat(rows: pd.DataFrame) -> str:
-    sizes = rows.groupby("task")["train_examples"].max()
-    if sizes.max() <= 1.1 * sizes.min():
-        return ""
-    return f" The tasks differ in training examples ({sizes.min():,.0f} to {sizes.max():,.0f}): a confounder."
-
-
 def _row(
     curve: Curve,
     claim: str,
@@ -228,8 +211,6 @@ def _row(
     usable = rows[rows["usable"] & (rows["level"].isin(levels) if levels else True)]
     seeds = usable.groupby(["task", "regime", "level"])["seed"].nunique()
     low, high = (np.nan, np.nan) if effect is None else interval(effect)
-    failed = int((~rows["usable"]).sum())
-    failures = f" {failed} of {len(rows)} runs did not train or have no usable dense run." * (failed > 0)
     return {
         "claim": claim,
         "checkpoint": curve.checkpoint,
@@ -244,5 +225,5 @@ def _row(
         "n_seeds": int(seeds.min()) if len(seeds) else 0,
         "n_left_out": len(rows) - len(usable),
         "words": words,
-        "caveat": failures + caveat,
+        "caveat": failures_caveat(rows) + caveat,
     }

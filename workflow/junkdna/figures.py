@@ -4,6 +4,7 @@ All take the tables of `aggregate` and leave out what the tables do not hold. Da
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import altair as alt
 import pandas as pd
@@ -23,24 +24,28 @@ GLOSSARY = {
 
 
 def study_figures(
-    cells: pd.DataFrame, runs: pd.DataFrame, axes: Mapping[str, Mapping]
+    cells: pd.DataFrame, runs: pd.DataFrame, axes: Mapping[str, Mapping], only: str | None = None
 ) -> dict[str, alt.TopLevelMixin]:
-    """Draw all figures of a study: `dense`, and for each axis `performance-<axis>` and `regimes-<axis>`.
+    """Draw the figures of a study: `dense`, and for each axis `performance-<axis>` and `regimes-<axis>`.
 
-    axes: slug -> {"tasks": easy to hard}. A figure for which there are no runs is left out.
+    axes: slug -> {"tasks": easy to hard}. A figure for which there are no runs is left out. only: draw just
+    this one; ValueError when the study has no such figure.
     """
     ordered = list(dict.fromkeys(task for axis in axes.values() for task in axis["tasks"]))
     ordered += [task for task in cells["task"].unique() if task not in ordered]
-    figures = {"dense": dense_scores(cells, ordered, title="Dense models against chance")}
+    makers = {"dense": partial(dense_scores, cells, ordered, title="Dense models against chance")}
     for name, axis in axes.items():
-        own = cells[cells["task"].isin(axis["tasks"])]
+        tasks, own = axis["tasks"], cells[cells["task"].isin(axis["tasks"])]
         if (own["regime"] == "sparse").any():
             title = f"Performance against sparsity: {name}"
-            figures[f"performance-{name}"] = performance(cells, runs, axis["tasks"], title=title)
+            makers[f"performance-{name}"] = partial(performance, cells, runs, tasks, title=title)
         if own["regime"].isin(set(REGIMES) - {"sparse"}).any():
-            title = f"Regimes side by side: {name}"
-            figures[f"regimes-{name}"] = regimes(cells, runs, axis["tasks"], title=title)
-    return figures
+            makers[f"regimes-{name}"] = partial(
+                regimes, cells, runs, tasks, title=f"Regimes side by side: {name}"
+            )
+    if only is not None and only not in makers:
+        raise ValueError(f"figures: {only!r}; this study has {', '.join(makers)}")
+    return {name: make() for name, make in makers.items() if only in (None, name)}
 
 
 def performance(

@@ -52,8 +52,9 @@ def runs_table(
     recipe. Scores carry the 95 % bootstrap interval over examples. `collapsed`: the score does not exceed the
     99 % band of the best constant predictor and the training loss never fell below the prior entropy (by more
     than 5 %, the noise of a minimum); a run that constantly predicts a rare class lies below that band and
-    counts too. `diverged`: a loss or prediction is not finite. `trained`: neither. Retention is undefined
-    (NaN) where the interval of the dense twin's score reaches down to chance, or where there is no twin.
+    counts too. `diverged`: the training said so, or a loss or prediction is not finite. `trained`: neither.
+    Retention is undefined (NaN) where the interval of the dense twin's score reaches down to chance, or where
+    there is no twin.
     """
     _check_columns(facts)
     runs = facts[[*KEYS, "family", "level"]].copy()
@@ -74,6 +75,8 @@ def runs_table(
     runs = pd.concat([runs, facts[list(FACTS)]], axis=1)
     runs["total_seconds"] = runs[["train_seconds", "eval_seconds", "load_seconds"]].sum(axis=1)
     runs["diverged"] = ~(runs.pop("finite") & np.isfinite(runs["final_loss"]) & np.isfinite(runs["loss"]))
+    if "diverged" in facts:
+        runs["diverged"] |= facts["diverged"].astype(bool)
     learnt = runs["min_loss"] < (1 - LOSS_TOLERANCE) * runs["prior_entropy"]
     runs["collapsed"] = (runs["score"] <= runs.pop("chance_high")) & ~learnt
     runs["trained"] = ~(runs["collapsed"] | runs["diverged"])

@@ -85,9 +85,11 @@ def _sentence(row: dict, margin: float, decided: str) -> str:
     who = f"{row['checkpoint']}, {row['recipes']}"
     if decided == "not measured":
         asked = f"{QUESTIONS[row['claim']]}, {row['subject']}"
-        return f"{asked}: not measured, no run is left ({who}).{row['caveat']}"
+        return f"{asked}: not measured, no run is usable ({who}).{row['caveat']}"
     effect = f"{points(row['effect'])} [{points(row['low'])}, {points(row['high'])}]"
-    behind = f"{row['n_seeds']} seed{'s' * (row['n_seeds'] != 1)}, {row['n_runs']} runs"
+    behind = (
+        f"{row['n_seeds']} seed{'s' * (row['n_seeds'] != 1)}, {row['n_runs']} run{'s' * (row['n_runs'] != 1)}"
+    )
     return (
         f"{row['words'].format(effect=effect)}: {decided} "
         f"(margin {points(margin)}; {who}; {behind}).{row['caveat']}"
