@@ -4,6 +4,7 @@ The stages in order of execution, each a file of rules. A study is a config; `co
 every key. `snakemake --cores 2` runs the embedded default.
 """
 
+
 configfile: "config/catalog/checkpoints.yaml"
 configfile: "config/catalog/tasks.yaml"
 configfile: "config/catalog/axes.yaml"

@@ -21,13 +21,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import torch
+from transformers import AutoTokenizer, Trainer, TrainerCallback, TrainingArguments
+
 from junkdna.models import load_classifier
 from junkdna.specs import TrainSpec
 from junkdna.tokens import Tokens, tokenize
 from junkdna.training.batches import load_data, order_epoch, pad_batches
 from junkdna.training.device import autocast, choose_precision
 from junkdna.training.loop import prepare_training, run_training
-from transformers import AutoTokenizer, Trainer, TrainerCallback, TrainingArguments
 
 BATCH = 32
 WIDTH = 128

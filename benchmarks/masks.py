@@ -21,13 +21,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 import transformers
+from safetensors.torch import load_file
+from torch.nn.utils import prune
+
 from junkdna.compression.masks import build_packed_mask
 from junkdna.compression.ranking import build_ranking
 from junkdna.maskfile import write_mask
 from junkdna.models import load_classifier, prunable_weights, read_body
 from junkdna.specs import PruneSpec
-from safetensors.torch import load_file
-from torch.nn.utils import prune
 
 LEVELS = range(100, 1000, 100)
 HALF = 500

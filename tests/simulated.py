@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from junkdna.aggregate import tables_of
 from junkdna.artifacts import write_table
 from junkdna.stacks import Stack

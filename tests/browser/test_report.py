@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from tests.simulated import AXES, grid, tables
+
 from junkdna.artifacts import write_text
 from junkdna.figures import study_figures
 from junkdna.report import render
 from junkdna.style import spec
-
-from tests.simulated import AXES, grid, tables
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 TEMPLATE = Path(__file__).parents[2] / "workflow/report/page.html.j2"

@@ -12,21 +12,40 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "workflow/junkdna"
-MODULES = {path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in PACKAGE.rglob("*.py")}
+MODULES = {
+    path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path
+    for path in PACKAGE.rglob("*.py")
+}
 
 # Each layer imports only from layers above it in this list (and from itself).
 LAYERS = (
-    {"grid", "checking", "provenance", "artifacts", "specs", "warm", "job", "devices"},
-    {"compression"},
-    {"models", "maskfile", "tasks", "hub", "checkpoints", "tokens", "metrics", "world"},
-    {"training", "pretrain", "bootstrap"},
-    {"stacks", "tables", "cells"},
-    {"claims"},
-    {"figures"},
+    {"specs", "provenance", "artifacts", "warm", "job", "devices"},
+    {"schema", "entries", "grid", "checking", "lookups"},
+    {"compression", "toyworld"},
+    {"models", "maskfile", "results", "hub", "weight_files", "checkpoints", "tokens", "metrics"},
+    {"task_columns", "task_sources", "tasks", "pretraining", "training"},
+    {"bootstrap", "stacks", "tables", "cells"},
+    {"verdicts", "caveats", "claims", "aggregate", "origins", "pricing"},
+    {"style", "panels", "figures"},
     {"report"},
 )
-STANDARD_ONLY = ("grid", "provenance", "specs", "warm")
-TABLES_ONLY = ("bootstrap", "stacks", "tables", "cells", "claims", "figures", "report", "metrics")
+STANDARD_ONLY = ("grid", "lookups", "provenance", "specs", "warm")
+TABLES_ONLY = (
+    "bootstrap",
+    "stacks",
+    "tables",
+    "cells",
+    "claims",
+    "verdicts",
+    "caveats",
+    "aggregate",
+    "figures",
+    "panels",
+    "style",
+    "report",
+    "metrics",
+    "pricing",
+)
 
 
 def imports_of(path: Path) -> set[str]:
@@ -56,25 +75,37 @@ def test_imports_go_up_only(module):
 
 
 def test_the_library_knows_nothing_of_snakemake():
-    offenders = [module for module, path in MODULES.items() if any(n.startswith("snakemake") for n in imports_of(path))]
+    offenders = [
+        module for module, path in MODULES.items() if any(n.startswith("snakemake") for n in imports_of(path))
+    ]
     assert offenders == []
 
 
 @pytest.mark.parametrize("module", STANDARD_ONLY)
 def test_parse_time_modules_use_the_standard_library_alone(module):
-    foreign = {name.split(".")[0] for name in imports_of(MODULES[module])} - set(sys.stdlib_module_names) - {"junkdna"}
+    foreign = (
+        {name.split(".")[0] for name in imports_of(MODULES[module])}
+        - set(sys.stdlib_module_names)
+        - {"junkdna"}
+    )
     assert foreign == set()
 
 
 @pytest.mark.parametrize("module", TABLES_ONLY)
 def test_what_sees_tables_sees_no_tensors(module):
-    heavy = {name.split(".")[0] for name in imports_of(MODULES[module])} & {"torch", "transformers", "datasets"}
+    heavy = {name.split(".")[0] for name in imports_of(MODULES[module])} & {
+        "torch",
+        "transformers",
+        "datasets",
+    }
     assert heavy == set()
 
 
 def test_parsing_the_workflow_loads_nothing_heavy():
     code = "import junkdna.grid, junkdna.checking, junkdna.provenance, sys; print([m for m in ('torch', 'transformers', 'pandas', 'numpy') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "workflow")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "workflow"
+    )
     assert done.stdout.strip() == "[]"
 
 
@@ -83,9 +114,21 @@ def test_workflow_is_no_package():
 
 
 def test_sizes():
-    too_long = {str(path.relative_to(ROOT)): n for path in PACKAGE.rglob("*.py") if (n := len(path.read_text().splitlines())) > 250}
-    rules = {path.name: n for path in (ROOT / "workflow").rglob("*.smk") if (n := len(path.read_text().splitlines())) > 150}
-    scripts = {path.name: n for path in (ROOT / "workflow/scripts").glob("*.py") if (n := len(path.read_text().splitlines())) > 40}
+    too_long = {
+        str(path.relative_to(ROOT)): n
+        for path in PACKAGE.rglob("*.py")
+        if (n := len(path.read_text().splitlines())) > 250
+    }
+    rules = {
+        path.name: n
+        for path in (ROOT / "workflow").rglob("*.smk")
+        if (n := len(path.read_text().splitlines())) > 150
+    }
+    scripts = {
+        path.name: n
+        for path in (ROOT / "workflow/scripts").glob("*.py")
+        if (n := len(path.read_text().splitlines())) > 40
+    }
     functions = {
         f"{path.name}:{node.name}": node.end_lineno - node.lineno + 1
         for path in PACKAGE.rglob("*.py")
@@ -129,5 +172,9 @@ def test_lock_project_and_environments_agree():
 
 
 def test_the_lock_names_no_registry_and_pins_everything():
-    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.]+", line) for line in lines)

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from junkdna import artifacts
 
 
 def test_table_round_trip_with_metadata(tmp_path):
-    table = pd.DataFrame({"id": np.array([3, 1], dtype=np.int64), "scores": [[0.5, 1.5], [2.0, 3.0]], "name": ["a", None]})
+    table = pd.DataFrame(
+        {"id": np.array([3, 1], dtype=np.int64), "scores": [[0.5, 1.5], [2.0, 3.0]], "name": ["a", None]}
+    )
     artifacts.write_table(tmp_path / "deep/er/t.parquet", table, {"seed": 1, "name": "x"})
     back = artifacts.read_table(tmp_path / "deep/er/t.parquet")
     assert back.attrs["junkdna"] == {"seed": 1, "name": "x"}
@@ -42,4 +45,6 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
 
 def test_sha256_is_the_standard_one(tmp_path):
     (tmp_path / "f").write_bytes(b"abc")
-    assert artifacts.sha256(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        artifacts.sha256(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from junkdna import bootstrap
 from junkdna.bootstrap import counts, example_weights, interval, mean_over_seeds, seed_weights
 

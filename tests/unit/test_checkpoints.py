@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from junkdna.artifacts import read_json, sha256
-from junkdna.checkpoints import fetch_checkpoint
-from junkdna.weight_files import check_weights, read_header
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from transformers import AutoModel, BertConfig, BertModel, BertTokenizerFast
+
+from junkdna.artifacts import read_json, sha256
+from junkdna.checkpoints import fetch_checkpoint
+from junkdna.weight_files import check_weights, read_header
 
 hub_module = runpy.run_path(str(Path(__file__).parents[1] / "hub.py"))
 Hub, TOKEN, point_clients_at = (hub_module[name] for name in ("Hub", "TOKEN", "point_clients_at"))

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.simulated import MIDDLES, RECIPES, SHIFTS, grid, tables
+
 from junkdna.caveats import size_caveat
 from junkdna.verdicts import points, summarise, verdict
-
-from tests.simulated import MIDDLES, RECIPES, SHIFTS, grid, tables
 
 UNSTRUCTURED = {name: RECIPES[name] for name in RECIPES if not name.endswith("of8")}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from junkdna import specs
 from junkdna.checking import check
 from junkdna.entries import COLUMNS, METRICS

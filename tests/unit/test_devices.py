@@ -5,9 +5,16 @@ import subprocess
 import sys
 
 import pytest
+
 from junkdna import devices
 
-HOLD = "import sys, time; from pathlib import Path; from junkdna.devices import take_slot; print(take_slot(int(sys.argv[1]), Path(sys.argv[2])), flush=True); time.sleep(60)"
+HOLD = """
+import sys, time
+from pathlib import Path
+from junkdna.devices import take_slot
+print(take_slot(int(sys.argv[1]), Path(sys.argv[2])), flush=True)
+time.sleep(60)
+"""
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import xml.etree.ElementTree as ElementTree
 
 import pandas as pd
 import pytest
+from tests.simulated import AXES, TASKS, grid, tables
+
 from junkdna.figures import dense_scores, performance, regimes, study_figures
 from junkdna.style import difficulty_colours, save, spec
-
-from tests.simulated import AXES, TASKS, grid, tables
 
 
 @pytest.fixture(scope="module")

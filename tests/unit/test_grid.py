@@ -6,6 +6,7 @@ import sys
 from itertools import product
 
 import pytest
+
 from junkdna import specs
 from junkdna.grid import (
     DATA_KEYS,

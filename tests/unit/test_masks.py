@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+
 from junkdna.artifacts import read_metadata, read_tensors, write_tensors
 from junkdna.compression import ranking, selection
 from junkdna.compression.masks import (

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from junkdna.metrics import METRICS, chance, chance_band, score
-from junkdna.specs import METRICS as LEGAL
 from scipy import stats
 from sklearn import metrics as sk
+
+from junkdna.metrics import METRICS, chance, chance_band, score
+from junkdna.specs import METRICS as LEGAL
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+
 from junkdna.artifacts import sha256
 from junkdna.models import load_classifier, prunable_weights, read_body
 

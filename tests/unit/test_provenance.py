@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from junkdna import provenance
 
 SCRIPTS = sorted(path.stem for path in provenance.SCRIPTS.glob("*.py"))
@@ -37,7 +38,9 @@ def test_comments_and_docstrings_do_not_count(copy):
     folder, digests = copy
     before = digests()
     for path in folder.rglob("*.py"):
-        path.write_text('"""Another docstring."""\n# a comment\n' + path.read_text().replace('"""', '"""X ', 1))
+        path.write_text(
+            '"""Another docstring."""\n# a comment\n' + path.read_text().replace('"""', '"""X ', 1)
+        )
     assert digests() == before
 
 

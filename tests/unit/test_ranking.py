@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from junkdna.compression import ranking
 from junkdna.compression.ranking import BINS, build_ranking, find_cut, key_to_score, order_keys
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from junkdna.compression.scores import SCORES
 from junkdna.specs import SCORES as LEGAL
 

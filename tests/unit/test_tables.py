@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import matthews_corrcoef
+from tests.simulated import AXES, RECIPES, TASKS, grid, run_tables, stack_study, write_study
+
 from junkdna.aggregate import aggregate
 from junkdna.artifacts import read_table, write_table
 from junkdna.cells import cells_table
 from junkdna.stacks import read_runs, score_draws
 from junkdna.tables import drops_table, retention_draws, runs_table
-from sklearn.metrics import matthews_corrcoef
-
-from tests.simulated import AXES, RECIPES, TASKS, grid, run_tables, stack_study, write_study
 
 SMALL = {
     "recipes": {name: RECIPES[name] for name in ("dense", "magnitude-u50", "magnitude-4of8")},

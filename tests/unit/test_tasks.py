@@ -13,6 +13,7 @@ import datasets
 import numpy as np
 import pandas as pd
 import pytest
+
 from junkdna.task_columns import indices, pick
 from junkdna.tasks import example_ids, fetch_task, subset_order
 
@@ -448,7 +449,7 @@ def test_a_generated_task_takes_the_same_form(monkeypatch):
         rows = [{"text": f"word {i}", "label": i % 3} for i in range(train + validation)]
         return {"train": pd.DataFrame(rows[:train]), "validation": pd.DataFrame(rows[train:])}
 
-    monkeypatch.setattr("junkdna.world.generate_task", generate_task, raising=False)
+    monkeypatch.setattr("junkdna.toyworld.generate_task", generate_task, raising=False)
     made = {"task": "keyword", "world_seed": 2, "seed": 1, "train": 50, "validation": 20}
     entry = {"format": "classification", "source": {"generate": made}, "train_examples": 30}
     tables, manifest = fetch_task(entry, name="toy")

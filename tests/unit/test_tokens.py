@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from junkdna.tokens import BATCH, load_tokenizer, read_tokens, tokenize, write_tokens
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE, WordPiece
 from tokenizers.pre_tokenizers import BertPreTokenizer, ByteLevel
 from tokenizers.processors import BertProcessing, RobertaProcessing
 from transformers import PreTrainedTokenizerFast
+
+from junkdna.tokens import BATCH, load_tokenizer, read_tokens, tokenize, write_tokens
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "blue", "green", "cat", "dog", "##s", ".", "?"]
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from junkdna.tokens import Tokens
 from junkdna.training.batches import load_data, order_epoch, order_evaluation, pad_batches
 

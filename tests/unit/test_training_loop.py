@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-import junkdna.training.loop as loop
 import numpy as np
 import pytest
 import torch
+from transformers import BertConfig, BertModel
+
+import junkdna.training.loop as loop
 from junkdna.compression.masks import build_mask
 from junkdna.models import load_classifier, prunable_weights
 from junkdna.specs import PruneSpec, TrainSpec
@@ -13,7 +15,6 @@ from junkdna.tokens import Tokens
 from junkdna.training.batches import load_data, pad_batches
 from junkdna.training.regimes import grow_mask
 from junkdna.training.schedule import gradual_per_mille, plan_training
-from transformers import BertConfig, BertModel
 
 DENSE = {"family": "dense", "level": 0.0, "method": "none"}
 PRUNED = {

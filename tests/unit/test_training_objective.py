@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from junkdna.training.batches import Batch
 from junkdna.training.objective import losses_of, prior_loss, scores_of
 

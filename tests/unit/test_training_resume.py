@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import BertConfig, BertModel
+
 from junkdna.specs import TrainSpec
 from junkdna.tokens import Tokens
 from junkdna.training.loop import Outcome, finetune
-from transformers import BertConfig, BertModel
 
 DENSE = {"family": "dense", "level": 0.0, "method": "none"}
 PRUNED = {

@@ -1,6 +1,7 @@
 """The schedules against their formulas."""
 
 import pytest
+
 from junkdna.specs import TrainSpec
 from junkdna.training.schedule import gradual_per_mille, learning_rate, plan_training
 

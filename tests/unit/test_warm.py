@@ -32,10 +32,17 @@ def run(tmp_path):
     script.write_text(SCRIPT)
 
     def start(argument: str, **environ: str) -> subprocess.Popen:
-        clean = {key: value for key, value in os.environ.items() if key not in ("SLURM_JOB_ID", "JUNKDNA_WARM")}
+        clean = {
+            key: value for key, value in os.environ.items() if key not in ("SLURM_JOB_ID", "JUNKDNA_WARM")
+        }
         return subprocess.Popen(
             [sys.executable, str(script), str(tmp_path / "seen"), argument],
-            env={**clean, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2] / "workflow"), **environ},
+            env={
+                **clean,
+                "TMPDIR": str(tmp_path),
+                "PYTHONPATH": str(Path(__file__).parents[2] / "workflow"),
+                **environ,
+            },
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -25,7 +25,9 @@ def planned(folder: Path, *arguments: str, config: str = "tiny.yaml") -> Counter
     """The number of jobs of each rule that a dry run schedules."""
     done = snakemake(folder, "--dry-run", *arguments, config=config)
     assert done.returncode == 0, done.stdout + done.stderr
-    table = re.findall(r"^(\w+) +(\d+)$", (done.stdout + done.stderr).split("Job stats:")[-1], flags=re.MULTILINE)
+    table = re.findall(
+        r"^(\w+) +(\d+)$", (done.stdout + done.stderr).split("Job stats:")[-1], flags=re.MULTILINE
+    )
     return Counter({rule: int(count) for rule, count in table if rule not in ("total", "all")})
 
 
@@ -33,7 +35,9 @@ def copy_project(folder: Path) -> Path:
     """What the workflow needs of the project, in a folder of its own."""
     shutil.copy(ROOT / "Snakefile", folder)
     for name in ("workflow", "config", "resources/reference"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+        )
     shutil.copy(Path(__file__).with_name("tiny.yaml"), folder)
     return folder
 

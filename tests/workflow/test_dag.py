@@ -35,7 +35,11 @@ def test_a_seed_costs_its_own_jobs(workspace):
 
 def test_a_task_costs_its_own_jobs(workspace):
     edit(workspace / "tiny.yaml", "  tasks: []", "  tasks: [tiny-third]")
-    edit(workspace / "tiny.yaml", "axes:\n  tiny-axis", "  tiny-third: {base: tiny-hard, version: 2}\n\naxes:\n  tiny-axis")
+    edit(
+        workspace / "tiny.yaml",
+        "axes:\n  tiny-axis",
+        "  tiny-third: {base: tiny-hard, version: 2}\n\naxes:\n  tiny-axis",
+    )
     assert work(planned(workspace)) == {"fetch_task": 1, "tokenize_task": 1, "finetune": 12}
 
 
@@ -45,7 +49,11 @@ def test_a_level_less_touches_only_the_tables(workspace):
 
 
 def test_hyperparameters_of_one_task_rerun_its_runs(workspace):
-    edit(workspace / "tiny.yaml", "source: {generate: {task: fact}}", "source: {generate: {task: fact}}\n    training: {learning_rate: 2.0e-3}")
+    edit(
+        workspace / "tiny.yaml",
+        "source: {generate: {task: fact}}",
+        "source: {generate: {task: fact}}\n    training: {learning_rate: 2.0e-3}",
+    )
     assert work(planned(workspace)) == {"finetune": 12}
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,21 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty sibling of `folder` that takes its place on success and vanishes on error."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -64,12 +80,17 @@ def read_table(path: str | Path, columns: list[str] | None = None):
     return table
 
 
-def write_tensors(path: str | Path, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
-    """Write torch tensors as safetensors; metadata values are strings."""
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write torch tensors as safetensors; metadata values are strings.
+
+    The metadata go under one key, since safetensors puts several in an order that changes from write to write.
+    """
     from safetensors.torch import save_file
 
     with replacing(path) as temporary:
-        save_file(dict(tensors), temporary, metadata=dict(metadata or {}))
+        save_file(dict(tensors), temporary, {METADATA_KEY: json.dumps(metadata or {}, sort_keys=True)})
 
 
 def read_tensors(path: str | Path) -> dict[str, Any]:
@@ -83,7 +104,7 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     """Read the metadata of a safetensors file without its tensors."""
     with Path(path).open("rb") as handle:
         size = int.from_bytes(handle.read(8), "little")
-        return json.loads(handle.read(size)).get("__metadata__", {})
+        return json.loads(json.loads(handle.read(size))["__metadata__"][METADATA_KEY])
 
 
 def sha256(path: str | Path) -> str:

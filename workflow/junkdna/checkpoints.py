@@ -4,12 +4,11 @@ import fnmatch
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from junkdna.artifacts import sha256, write_json
+from junkdna.artifacts import sha256, whole_folder, write_json
 from junkdna.hub import fetch_patiently, nearest, resolve_commit
 from junkdna.weight_files import (
     INDEX,
@@ -42,7 +41,7 @@ def fetch_checkpoint(source: Mapping[str, str], folder: Path, *, name: str) -> d
     Raises ValueError, FileNotFoundError or RuntimeError with the key, what was found and what to do.
     """
     key = f"checkpoints.{name}.source"
-    with _whole_folder(folder) as partial:
+    with whole_folder(folder) as partial:
         if "hub" in source:
             files, commit = _from_hub(source["hub"], source.get("revision", "main"), key)
             cache = next(iter(files.values())).parents[2]
@@ -71,21 +70,6 @@ def fetch_checkpoint(source: Mapping[str, str], folder: Path, *, name: str) -> d
         }
         write_json(partial / "manifest.json", manifest)
     return manifest
-
-
-@contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty sibling of `folder` that takes its place on success and vanishes on error."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _from_hub(repo: str, revision: str, key: str) -> tuple[dict[str, Path], str]:

@@ -3,13 +3,16 @@
 import random
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+
+from junkdna.artifacts import sha256, whole_folder, write_json
+from junkdna.toyworld import generate_corpus
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, CLS, SEP, MASK = 0, 2, 3, 4
@@ -52,9 +55,13 @@ def pretrain(
         initializer_range=0.05,
     )
     model = BertForMaskedLM(config)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+    )
     warmup = max(1, steps // 20)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: min((i + 1) / warmup, (steps - i) / (steps - warmup)))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda i: min((i + 1) / warmup, (steps - i) / (steps - warmup))
+    )
     ids, marked = encode(corpus, tokenizer)
     generator = torch.Generator().manual_seed(seed)
     start = shown = time.perf_counter()
@@ -70,12 +77,18 @@ def pretrain(
         if (now := time.perf_counter()) - shown > 10 or step == steps:
             shown = now
             eta = (now - start) / step * (steps - step)
-            line = f"step {step}/{steps}  loss {torch.stack(losses[-50:]).mean():.3f}  ETA {eta // 60:02.0f}:{eta % 60:02.0f}"
-            print(line, file=sys.stderr, flush=True)
+            mean = torch.stack(losses[-50:]).mean()
+            clock = f"{eta // 60:02.0f}:{eta % 60:02.0f}"
+            print(f"step {step}/{steps}  loss {mean:.3f}  ETA {clock}", file=sys.stderr, flush=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     seconds = time.perf_counter() - start
-    return {"steps": steps, "seconds": seconds, "loss": float(torch.stack(losses[-50:]).mean()), "parameters": model.num_parameters()}
+    return {
+        "steps": steps,
+        "seconds": seconds,
+        "loss": float(torch.stack(losses[-50:]).mean()),
+        "parameters": model.num_parameters(),
+    }
 
 
 def build_tokenizer(corpus: list[str]) -> PreTrainedTokenizerFast:
@@ -83,14 +96,18 @@ def build_tokenizer(corpus: list[str]) -> PreTrainedTokenizerFast:
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     words = sorted({word.lstrip("_") for line in corpus for word in line.split()})
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate((*SPECIAL, *words))}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordLevel({word: i for i, word in enumerate((*SPECIAL, *words))}, unk_token="[UNK]")
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)],
     )
-    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+    names = dict(
+        zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True)
+    )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=MAX_LENGTH, **names)
 
 
@@ -106,9 +123,10 @@ def encode(corpus: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[Tenso
     return ids, marked
 
 
-def draw_batches(lines: int, batch_size: int, steps: int, seed: int):
+def draw_batches(lines: int, batch_size: int, steps: int, seed: int) -> Iterator[Tensor]:
     """Yield the row numbers of one batch after the other, each line once before any comes again."""
-    rng, queue = random.Random(seed), []
+    rng = random.Random(seed)
+    queue: list[int] = []
     for _ in range(steps):
         while len(queue) < batch_size:
             queue += rng.sample(range(lines), lines)
@@ -126,13 +144,29 @@ def masked_loss(model: BertForMaskedLM, ids: Tensor, marked: Tensor, generator: 
     return torch.nn.functional.cross_entropy(model.cls(states[hide]), ids[hide])
 
 
-def pretrain_checkpoint(source: Mapping[str, Any], folder: Path, *, name: str, threads: int) -> dict[str, Any]:
-    """Pre-train what a catalog entry `source: {pretrain: ...}` asks for; `folder` appears whole, with manifest."""
-    from junkdna.checkpoints import finish_folder
-    from junkdna.toyworld import generate_corpus
+def pretrain_checkpoint(
+    source: Mapping[str, Any], folder: Path, *, name: str, threads: int
+) -> dict[str, Any]:
+    """Pre-train what a catalog entry `source: {pretrain: ...}` asks for and return its manifest.
 
+    `folder` appears whole, with manifest, or is not touched.
+    """
     settings = dict(source["pretrain"])
     corpus = generate_corpus(settings.pop("world_seed"))
-    with finish_folder(folder, name, source) as (temporary, manifest):
-        manifest["training"] = pretrain(corpus, folder=temporary, threads=threads, **settings)
+    with whole_folder(folder) as partial:
+        training = pretrain(corpus, folder=partial, threads=threads, **settings)
+        manifest = {
+            "name": name,
+            "source": dict(source),
+            "commit": None,
+            "model_type": "bert",
+            "architectures": ["BertForMaskedLM"],
+            "parameters": training["parameters"],
+            "training": training,
+            "files": {
+                path.name: {"sha256": sha256(path), "size": path.stat().st_size}
+                for path in sorted(partial.iterdir())
+            },
+        }
+        write_json(partial / "manifest.json", manifest)
     return manifest

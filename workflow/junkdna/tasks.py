@@ -74,7 +74,7 @@ def _read(
     """Read the raw tables of a task; also its columns, the source's names of the classes, and its origin."""
     source = entry["source"]
     if "generate" in source:
-        from junkdna.world import generate_task
+        from junkdna.toyworld import generate_task
 
         made = dict(source["generate"])
         tables = generate_task(made.pop("task"), **made)

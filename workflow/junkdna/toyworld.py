@@ -19,7 +19,26 @@ import pandas as pd
 
 GROUPS = {"lesson": 12, "train": 12, "validation": 8}
 TOWNS, COUNTRIES = 16, 4
-KINDS = ("bird", "fish", "snake", "tree", "herb", "moss", "knife", "lamp")
+KINDS = tuple(
+    [
+        "bird",
+        "fish",
+        "snake",
+        "bear",
+        "tree",
+        "herb",
+        "moss",
+        "vine",
+        "knife",
+        "lamp",
+        "wheel",
+        "bell",
+        "cloak",
+        "boot",
+        "drum",
+        "flute",
+    ]
+)
 MOODS = {
     "yes": ("happy", "glad", "merry", "calm", "proud", "cheerful", "hopeful", "content"),
     "no": ("sad", "angry", "gloomy", "anxious", "bitter", "lonely", "jealous", "weary"),
@@ -27,7 +46,10 @@ MOODS = {
 PLACES = ("market", "river", "mill", "garden", "bridge", "tower", "harbour", "school")
 # Wordings of each relation: statements, then questions. {} is the one it is about, then the value.
 HOME = ("{} lives in {}", "the home of {} is {}"), ("does {} live in {} ?", "is the home of {} {} ?")
-ORIGIN = ("{} comes from {}", "the country of {} is {}"), ("does {} come from {} ?", "is the country of {} {} ?")
+ORIGIN = (
+    ("{} comes from {}", "the country of {} is {}"),
+    ("does {} come from {} ?", "is the country of {} {} ?"),
+)
 KIND = ("a {} is a {}", "the kind of {} is {}"), ("is a {} a {} ?", "is the kind of {} {} ?")
 LIES = ("{} lies in {}", "the land of {} is {}"), ("does {} lie in {} ?", "is the land of {} {} ?")
 TASKS = ("keyword", "kind", "fact", "hop", "choice")
@@ -153,7 +175,9 @@ def _invent(rng: random.Random) -> Iterator[str]:
     """Words of three open syllables and a closing consonant, none twice."""
     taken = set()
     while True:
-        word = "".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(3)) + rng.choice("lmnrsx")
+        word = "".join(rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(3)) + rng.choice(
+            "lmnrsx"
+        )
         if word not in taken:
             taken.add(word)
             yield word

@@ -40,7 +40,18 @@ PRELOADED = (
     "snakemake.script",
 )
 # Libraries read variables that start like these while they are imported.
-READ_AT_IMPORT = ("HF_", "HUGGING", "TRANSFORMERS_", "TORCH", "PYTORCH_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "LD_")
+READ_AT_IMPORT = (
+    "HF_",
+    "HUGGING",
+    "TRANSFORMERS_",
+    "TORCH",
+    "PYTORCH_",
+    "CUDA_",
+    "NVIDIA_",
+    "OMP_",
+    "MKL_",
+    "LD_",
+)
 IDLE_SECONDS = 20
 INSIDE = "JUNKDNA_INSIDE_WARM_PROCESS"
 

@@ -8,21 +8,21 @@ Needs nothing. Gives resources/checkpoints/{checkpoint}/ (weights, config, token
 rule fetch_checkpoint:
     output:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
-    params:
-        source=lambda w: config["checkpoints"][w.checkpoint]["source"],
-        name="{checkpoint}",
-        code=code_digest("fetch_checkpoint"),
-    wildcard_constraints:
-        checkpoint=checkpoints_from("hub", "path"),
     log:
         "logs/fetch_checkpoint/{checkpoint}.log",
     benchmark:
         "benchmarks/runs/fetch_checkpoint/{checkpoint}.tsv"
+    wildcard_constraints:
+        checkpoint=checkpoints_from("hub", "path"),
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=4000,
         runtime=120,
+    params:
+        source=lambda w: config["checkpoints"][w.checkpoint]["source"],
+        name="{checkpoint}",
+        code=code_digest("fetch_checkpoint"),
     message:
         "Fetching checkpoint {wildcards.checkpoint}"
     script:
@@ -33,16 +33,12 @@ rule fetch_checkpoint:
 rule pretrain_checkpoint:
     output:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
-    params:
-        source=lambda w: config["checkpoints"][w.checkpoint]["source"],
-        name="{checkpoint}",
-        code=code_digest("pretrain_checkpoint"),
-    wildcard_constraints:
-        checkpoint=checkpoints_from("pretrain"),
     log:
         "logs/pretrain_checkpoint/{checkpoint}.log",
     benchmark:
         "benchmarks/runs/pretrain_checkpoint/{checkpoint}.tsv"
+    wildcard_constraints:
+        checkpoint=checkpoints_from("pretrain"),
     conda:
         "../../envs/cpu.yaml"
     # Everything waits for it, so it takes what there is, up to what it can use.
@@ -50,6 +46,10 @@ rule pretrain_checkpoint:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        source=lambda w: config["checkpoints"][w.checkpoint]["source"],
+        name="{checkpoint}",
+        code=code_digest("pretrain_checkpoint"),
     message:
         "Pre-training checkpoint {wildcards.checkpoint}"
     script:

@@ -11,10 +11,6 @@ rule rank_weights:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
     output:
         ranking="results/rankings/{checkpoint}/{ranking}.safetensors",
-    params:
-        score=lambda w: RANKINGS[w.ranking]["score"],
-        seed=lambda w: RANKINGS[w.ranking]["seed"],
-        code=code_digest("rank_weights"),
     log:
         "logs/rank_weights/{checkpoint}/{ranking}.log",
     benchmark:
@@ -24,6 +20,10 @@ rule rank_weights:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        score=lambda w: RANKINGS[w.ranking]["score"],
+        seed=lambda w: RANKINGS[w.ranking]["seed"],
+        code=code_digest("rank_weights"),
     message:
         "Ranking the weights of {wildcards.checkpoint} by {wildcards.ranking}"
     script:
@@ -37,9 +37,6 @@ rule build_mask:
         ranking=ranking_for,
     output:
         mask="results/masks/{checkpoint}/{recipe}.safetensors",
-    params:
-        recipe=lambda w: grid.spec_of(RECIPES[w.recipe]),
-        code=code_digest("build_mask"),
     log:
         "logs/build_mask/{checkpoint}/{recipe}.log",
     benchmark:
@@ -49,6 +46,9 @@ rule build_mask:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        recipe=lambda w: grid.spec_of(RECIPES[w.recipe]),
+        code=code_digest("build_mask"),
     message:
         "Masking {wildcards.checkpoint} by {wildcards.recipe}"
     script:

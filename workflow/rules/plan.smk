@@ -6,17 +6,17 @@ Needs nothing, makes no file.
 
 # Jobs by stage, present and missing, device hours and disk.
 rule plan:
-    params:
-        config=config,
-        runs=RUNS,
-        code=code_digest("plan"),
     log:
         "logs/plan/plan.log",
     benchmark:
         "benchmarks/runs/plan/plan.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
-    localrule: True
+    params:
+        config=config,
+        runs=RUNS,
+        code=code_digest("plan"),
     message:
         "Asking Snakemake what is missing ..."
     script:

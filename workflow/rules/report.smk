@@ -9,16 +9,16 @@ verdicts.txt and the merged config.
 rule write_config:
     output:
         config="results/report/{study}/config.yaml",
-    params:
-        config=USED,
-        code=code_digest("write_config"),
     log:
         "logs/write_config/{study}.log",
     benchmark:
         "benchmarks/runs/write_config/{study}.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
-    localrule: True
+    params:
+        config=USED,
+        code=code_digest("write_config"),
     message:
         "Writing the config of {wildcards.study}"
     script:
@@ -35,10 +35,6 @@ rule plot_figure:
         svg="results/figures/{study}/{figure}.svg",
         png="results/figures/{study}/{figure}.png",
         spec="results/figures/{study}/{figure}.json",
-    params:
-        figure="{figure}",
-        axes=USED["axes"],
-        code=code_digest("plot_figure"),
     log:
         "logs/plot_figure/{study}/{figure}.log",
     benchmark:
@@ -48,6 +44,10 @@ rule plot_figure:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        figure="{figure}",
+        axes=USED["axes"],
+        code=code_digest("plot_figure"),
     message:
         "Plotting {wildcards.figure} of {wildcards.study}"
     script:
@@ -70,13 +70,6 @@ rule render_report:
     output:
         page="results/report/{study}/index.html",
         verdicts="results/report/{study}/verdicts.txt",
-    params:
-        study="{study}",
-        figures=FIGURES,
-        config=USED,
-        notice=lookups.notice_of(USED),
-        codes={rule: code_digest(rule) for rule in ("build_mask", "finetune", "aggregate_runs")},
-        code=code_digest("render_report"),
     log:
         "logs/render_report/{study}.log",
     benchmark:
@@ -86,6 +79,13 @@ rule render_report:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        study="{study}",
+        figures=FIGURES,
+        config=USED,
+        notice=lookups.notice_of(USED),
+        codes={rule: code_digest(rule) for rule in ("build_mask", "finetune", "aggregate_runs")},
+        code=code_digest("render_report"),
     message:
         "Writing the report of {wildcards.study}"
     script:

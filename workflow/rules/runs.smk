@@ -16,11 +16,6 @@ rule finetune:
         predictions="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/predictions.parquet",
         history="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/history.parquet",
         metrics="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/metrics.parquet",
-    params:
-        run=lambda w: {**w, "seed": int(w.seed)},
-        recipe=lambda w: RECIPES[w.recipe],
-        training=lambda w: grid.training_of(config, w.checkpoint, w.task),
-        code=finetune_code,
     log:
         "logs/finetune/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}.log",
     benchmark:
@@ -32,6 +27,11 @@ rule finetune:
         # A retried job gets more memory.
         mem_mb=lambda w, attempt: 16000 * attempt,
         runtime=lambda w, attempt: 480 * attempt,
+    params:
+        run=lambda w: {**w, "seed": int(w.seed)},
+        recipe=lambda w: RECIPES[w.recipe],
+        training=lambda w: grid.training_of(config, w.checkpoint, w.task),
+        code=finetune_code,
     message:
         "Run {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / {wildcards.regime} / seed {wildcards.seed}"
     script:

@@ -18,13 +18,6 @@ rule aggregate_runs:
         drops_csv="results/tables/{study}/drops.csv",
         cells_csv="results/tables/{study}/cells.csv",
         claims_csv="results/tables/{study}/claims.csv",
-    params:
-        runs=RUNS,
-        tasks={name: {key: task[key] for key in ("format", "metric")} for name, task in USED["tasks"].items()},
-        recipes={name: RECIPES[name] for name in sorted({run["recipe"] for run in RUNS})},
-        axes=USED["axes"],
-        margin=config["study"]["margin"],
-        code=code_digest("aggregate_runs"),
     log:
         "logs/aggregate_runs/{study}.log",
     benchmark:
@@ -34,6 +27,13 @@ rule aggregate_runs:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        runs=RUNS,
+        tasks={name: {key: task[key] for key in ("format", "metric")} for name, task in USED["tasks"].items()},
+        recipes={name: RECIPES[name] for name in sorted({run["recipe"] for run in RUNS})},
+        axes=USED["axes"],
+        margin=config["study"]["margin"],
+        code=code_digest("aggregate_runs"),
     message:
         "Aggregating the runs of {wildcards.study}"
     script:

@@ -11,10 +11,6 @@ rule fetch_task:
         train="resources/tasks/{task}/train.parquet",
         validation="resources/tasks/{task}/validation.parquet",
         manifest="resources/tasks/{task}/manifest.json",
-    params:
-        data=lambda w: grid.data_of(config["tasks"][w.task]),
-        name="{task}",
-        code=code_digest("fetch_task"),
     log:
         "logs/fetch_task/{task}.log",
     benchmark:
@@ -24,6 +20,10 @@ rule fetch_task:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        data=lambda w: grid.data_of(config["tasks"][w.task]),
+        name="{task}",
+        code=code_digest("fetch_task"),
     message:
         "Fetching task {wildcards.task}"
     script:
@@ -39,10 +39,6 @@ rule tokenize_task:
     output:
         train="results/tokens/{checkpoint}/{task}/train.safetensors",
         validation="results/tokens/{checkpoint}/{task}/validation.safetensors",
-    params:
-        format=lambda w: config["tasks"][w.task]["format"],
-        max_length=lambda w: config["tasks"][w.task]["max_length"],
-        code=code_digest("tokenize_task"),
     log:
         "logs/tokenize_task/{checkpoint}/{task}.log",
     benchmark:
@@ -52,6 +48,10 @@ rule tokenize_task:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        format=lambda w: config["tasks"][w.task]["format"],
+        max_length=lambda w: config["tasks"][w.task]["max_length"],
+        code=code_digest("tokenize_task"),
     message:
         "Tokenizing task {wildcards.task} for {wildcards.checkpoint}"
     script:

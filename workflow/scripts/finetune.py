@@ -7,6 +7,7 @@ job.start(snakemake.log[0])
 from pathlib import Path
 
 import torch
+
 from junkdna.devices import take_device
 from junkdna.maskfile import read_mask
 from junkdna.results import fingerprint, write_run

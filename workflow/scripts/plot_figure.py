@@ -9,6 +9,8 @@ from junkdna.figures import study_figures
 from junkdna.style import save
 
 cells, runs = read_table(snakemake.input.cells), read_table(snakemake.input.runs)
-chart = study_figures(cells, runs, snakemake.params.axes)[snakemake.params.figure]
+chart = study_figures(cells, runs, snakemake.params.axes, only=snakemake.params.figure)[
+    snakemake.params.figure
+]
 for path in snakemake.output:
     save(chart, path)

@@ -6,9 +6,7 @@ job.start(snakemake.log[0])
 
 from pathlib import Path
 
-from junkdna.pretrain import pretrain_checkpoint
+from junkdna.pretraining import pretrain_checkpoint
 
 folder = Path(snakemake.output.manifest).parent
-pretrain_checkpoint(
-    snakemake.params.source, folder, name=snakemake.params.name, threads=snakemake.threads
-)
+pretrain_checkpoint(snakemake.params.source, folder, name=snakemake.params.name, threads=snakemake.threads)

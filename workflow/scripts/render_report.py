@@ -11,7 +11,10 @@ from junkdna.origins import describe_origins
 from junkdna.report import render
 from junkdna.verdicts import verdict_text
 
-params, tables = snakemake.params, {name: read_table(snakemake.input[name]) for name in ("claims", "cells", "runs")}
+params, tables = (
+    snakemake.params,
+    {name: read_table(snakemake.input[name]) for name in ("claims", "cells", "runs")},
+)
 manifests = [read_json(path) for path in snakemake.input.manifests]
 specs = [read_json(path) for path in snakemake.input.figures]
 page = render(

@@ -12,5 +12,7 @@ from junkdna.tokens import load_tokenizer, tokenize, write_tokens
 tokenizer = load_tokenizer(Path(snakemake.input.manifest).parent)
 for split in ("train", "validation"):
     table = read_table(snakemake.input[split])
-    tokens = tokenize(table, tokenizer, format=snakemake.params.format, max_length=snakemake.params.max_length)
+    tokens = tokenize(
+        table, tokenizer, format=snakemake.params.format, max_length=snakemake.params.max_length
+    )
     write_tokens(snakemake.output[split], tokens)

@@ -1,6 +1,7 @@
 """Write the config of a study as it was run."""
 
 import yaml
+
 from junkdna import job
 
 job.start(snakemake.log[0])

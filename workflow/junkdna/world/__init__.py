@@ -1,1 +1,0 @@
-"""A generated closed world: facts, the corpus that states them, and tasks that ask for them."""
