@@ -214,7 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--checkpoint", type=Path, required=True, help="folder of a classifier's checkpoint")
     parser.add_argument("--data", type=Path, required=True, help="folder with train.parquet")
-    parser.add_argument("--steps", type=int, default=48, help="optimizer steps of each contender")
+    parser.add_argument("--steps", type=int, default=40, help="optimizer steps of each contender")
     arguments = parser.parse_args()
     times = race(arguments.data, arguments.checkpoint, arguments.steps * BATCH)
 

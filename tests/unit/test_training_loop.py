@@ -12,7 +12,7 @@ from junkdna.compression.masks import build_mask
 from junkdna.models import load_classifier, prunable_weights
 from junkdna.specs import PruneSpec, TrainSpec
 from junkdna.tokens import Tokens
-from junkdna.training.batches import load_data, pad_batches
+from junkdna.training.batches import load_data, order_epoch, pad_batches
 from junkdna.training.regimes import grow_mask
 from junkdna.training.schedule import gradual_per_mille, plan_training
 
@@ -413,3 +413,26 @@ def test_a_mask_of_another_model_is_refused(checkpoint, tmp_path):
         run(checkpoint, tmp_path, mask={key: kept for key, kept in mask.items() if key != name})
     with pytest.raises(ValueError, match="1 tensors do not fit"):
         run(checkpoint, tmp_path, mask=mask | {name: mask[name][:, :3]})
+
+
+def test_sparse_equals_a_plain_loop_that_zeroes_after_every_step(checkpoint, tmp_path):
+    mask, _ = body_mask(checkpoint)
+    spec = replace(SPEC, clip=0.0, weight_decay=0.0, accumulation=1, warmup=0.0, epochs=1)
+    seen = []
+    run(checkpoint, tmp_path, mask=mask, spec=spec, after_step=watch(seen))
+    model = load_classifier(checkpoint, 2, 5).train()
+    found = prunable_weights(model, "body")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=spec.learning_rate, weight_decay=0.0, fused=True)
+    data = load_data(make_tokens(30, 1), torch.device("cpu"))
+    order = order_epoch(data.widths, batch_size=4, bucket=3, seed=5, epoch=0)
+    for name, entry in found.items():
+        entry.tensor.data *= mask[name]
+    torch.manual_seed(5)
+    for step, (batch, (_, weights)) in enumerate(zip(pad_batches(data, order), seen, strict=True)):
+        optimizer.param_groups[0]["lr"] = spec.learning_rate * (len(order) - step) / len(order)
+        torch.nn.functional.cross_entropy(model(**batch.inputs).logits, batch.labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        for name, entry in found.items():
+            entry.tensor.data *= mask[name]
+            torch.testing.assert_close(weights[name], entry.tensor.data, rtol=0, atol=1e-6)

@@ -41,8 +41,8 @@ rule pretrain_checkpoint:
         checkpoint=checkpoints_from("pretrain"),
     conda:
         "../../envs/cpu.yaml"
-    # Everything waits for it, so it takes what there is, up to what it can use.
-    threads: 4
+    # The matrices are too small for a second thread to pay.
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,

@@ -21,6 +21,17 @@ from junkdna.training.steps import Training
 
 VERSION = "1"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+# What a file raises that is cut off, or holds something else than a state.
+UNREADABLE = (
+    SafetensorError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
 
 
 def save_training(training: Training, path: Path, fingerprint: str) -> None:
@@ -100,14 +111,6 @@ def _load_state(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[s
             print(f"warning: state {path} is of another training: starting afresh", file=sys.stderr)
             return None
         return read_tensors(path), json.loads(metadata["record"])
-    except (
-        SafetensorError,
-        OSError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        OverflowError,
-        MemoryError,
-    ) as error:
+    except UNREADABLE as error:
         print(f"warning: state {path} cannot be read ({error}): starting afresh", file=sys.stderr)
         return None
