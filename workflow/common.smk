@@ -3,13 +3,19 @@
 Including this file also puts `workflow/` on the module search path, of this process and of every script.
 """
 
+import csv
+import sys
+
 from junkdna import checking, grid, lookups
 from junkdna.provenance import code_digest
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 
+with open("resources/reference/human.csv", encoding="utf-8", newline="") as file:
+    HUMAN = {row["slug"]: row["metric"] for row in csv.DictReader(file)}
+
 try:
-    config = checking.check(config, load_configfile("workflow/schemas/config.schema.yaml"))
+    config = checking.check(config, load_configfile("workflow/schemas/config.schema.yaml"), human=HUMAN)
     RUNS = grid.valid_runs(config)
 except ValueError as error:
     raise WorkflowError(f"the config is wrong:\n{error}")

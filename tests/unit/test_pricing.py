@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from junkdna.pricing import count_jobs, describe, price_runs
+from junkdna.pricing import count_jobs, describe, price_runs, read_measured, read_summary, size_runs
 
 
 def run(**changes) -> dict:
@@ -46,4 +46,22 @@ def test_what_is_not_known_is_said():
     text = describe(
         pd.DataFrame({"stage": ["finetune"], "jobs": [2], "present": [1], "to_do": [1]}), runs, 4e9
     )
-    assert "1 runs cannot be priced" in text and "disk for what is missing: 4 GB" in text
+    assert "1 runs cannot be priced" in text and "disk for the missing runs" in text
+
+
+def test_the_summary_of_snakemake_tells_which_runs_are_pending(tmp_path):
+    header = "Building DAG\noutput_file\tdate\trule\tlog-file(s)\tstatus\tplan\n"
+    folder = "results/runs/c/dense/t/dense/seed"
+    rows = [
+        f"{folder}{seed}/{name}.parquet\t-\tfinetune\tlog\tmissing\t{plan}"
+        for seed, plan in ((1, "no update"), (2, "update pending"))
+        for name in ("predictions", "metrics")
+    ]
+    outputs = read_summary(header + "\n".join(rows))
+    assert count_jobs(outputs)[["jobs", "to_do"]].to_numpy().tolist() == [[2, 1]]
+    keys = {"checkpoint": "c", "recipe": "dense", "task": "t", "regime": "dense"}
+    unknown = {"weights": None, "train_rows": None, "validation_rows": None}
+    sized = size_runs(
+        [{**keys, **unknown, "seed": seed} for seed in (1, 2)], outputs, read_measured(tmp_path)
+    )
+    assert sized["pending"].tolist() == [False, True]

@@ -7,6 +7,8 @@ Standard library only: Snakemake imports this on every dry run. Every function t
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from junkdna.grid import training_of
+
 
 def ranking_of(recipe: Mapping[str, Any]) -> str | None:
     """Slug of the ranking that a recipe's mask is cut from; None where scores are compared in small groups."""
@@ -54,3 +56,21 @@ def notice_of(config: Mapping[str, Any]) -> str:
         + " were generated, not taken from the world. What this page shows is"
         " how the instrument works, not a fact about language models."
     )
+
+
+def run_sizes(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the config tells of the work of each run; None for what only the data can tell."""
+    sizes: dict[tuple[str, str], dict[str, Any]] = {}
+    for checkpoint, task in {(run["checkpoint"], run["task"]) for run in runs}:
+        entry, training = config["tasks"][task], training_of(config, checkpoint, task)
+        made = entry["source"].get("generate", {})
+        sizes[checkpoint, task] = {
+            "weights": config["checkpoints"][checkpoint].get("parameters"),
+            "train_rows": entry.get("train_examples", made.get("train")),
+            "validation_rows": entry.get("validation_examples", made.get("validation")),
+            "tokens": entry["max_length"],
+            "epochs": training["epochs"],
+            "max_steps": training["max_steps"],
+            "batch": training["batch_size"] * training["accumulation"],
+        }
+    return [{**run, **sizes[run["checkpoint"], run["task"]]} for run in runs]

@@ -106,6 +106,10 @@ def prunable_weights(model: "PreTrainedModel", scope: str) -> dict[str, Prunable
         name = f"{path}.weight"
         if not isinstance(layer, nn.Linear | Conv1D) or id(layer.weight) in seen or prefix + name in missing:
             continue
+        if path.split(".")[0] == "pooler":
+            # It belongs to the head: some checkpoints of an architecture carry one, others do not. Its weights
+            # can be so small that a global cut removes them all, and the head then sees nothing.
+            continue
         seen.add(id(layer.weight))
         # Conv1D computes x W, nn.Linear x W^T.
         found[name] = PrunableWeight(layer.weight, 0 if isinstance(layer, Conv1D) else 1)

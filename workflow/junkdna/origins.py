@@ -11,16 +11,20 @@ PACKAGES = ("junkdna", "torch", "transformers", "snakemake", "datasets", "pandas
 
 
 def describe_origins(
-    manifests: Sequence[Mapping[str, Any]], runs: pd.DataFrame, codes: Mapping[str, str]
+    manifests: Sequence[Mapping[str, Any]],
+    runs: pd.DataFrame,
+    codes: Mapping[str, str],
+    axes: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """Sections for the report's "how it was made".
 
     manifests: of the checkpoints. runs: the table of runs. codes: rule -> digest of the code behind it.
+    axes: as in the config; the order of their tasks is an assertion, shown with its reason.
     """
     checkpoints = {
         manifest["name"]: {
             "source": " ".join(f"{key}={value}" for key, value in manifest["source"].items()),
-            **{key: manifest[key] for key in ("commit", "architecture", "parameters") if key in manifest},
+            **{key: manifest[key] for key in ("commit", "model_type", "parameters") if key in manifest},
             **{f"sha256 of {name}": entry["sha256"] for name, entry in manifest["files"].items()},
         }
         for manifest in manifests
@@ -34,6 +38,15 @@ def describe_origins(
             "device hours": f"{hours:.2f}",
             "devices": sorted(runs["device"].unique()),
             "precision": sorted(runs["precision"].unique()),
+        },
+        "axes": {
+            name: {
+                "easy to hard": axis["tasks"],
+                "differ by": axis["knob"],
+                "order asserted because": axis["reason"],
+                "same sizes and steps": "yes" if axis["matched"] else "not asserted",
+            }
+            for name, axis in axes.items()
         },
         "checkpoints": checkpoints,
     }

@@ -1,12 +1,68 @@
 """What a study will cost: jobs present and missing, device hours, disk. Sees only tables."""
 
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
+
+from junkdna.artifacts import read_table
 
 # Training touches each weight about six times a token (forward 2, backward 4): Kaplan et al. 2020,
 # arXiv 2001.08361, section 2.1.
 FLOPS_PER_WEIGHT_AND_TOKEN = 6
 BYTES_PER_PREDICTION = 40
 BYTES_PER_RUN = 30_000
+
+
+def read_summary(text: str) -> pd.DataFrame:
+    """Read the table of `snakemake --summary`: one row an output file, with `rule`, `job` and `pending`.
+
+    The files of one job lie in one folder or share a stem, so folder and stem tell jobs of a rule apart.
+    """
+    start = text.index("output_file\t")
+    table = pd.read_csv(io.StringIO(text[start:]), sep="\t", usecols=["output_file", "rule", "plan"])
+    table = table[table["rule"] != "all"]
+    path = table["output_file"].map(Path)
+    several = table["rule"].isin(
+        ["finetune", "fetch_task", "tokenize_task", "aggregate_runs", "render_report"]
+    )
+    table["job"] = path.map(lambda p: str(p.parent)).where(
+        several, path.map(lambda p: str(p.with_suffix("")))
+    )
+    table["pending"] = table["plan"] != "no update"
+    return table
+
+
+def read_measured(folder: Path) -> pd.DataFrame:
+    """The size and time of every finished run below `folder`, whatever study it belongs to."""
+    columns = ["checkpoint", "task", "train_examples", "validation_examples"]
+    seconds = ["train_seconds", "eval_seconds", "load_seconds"]
+    parts = [read_table(path, [*columns, *seconds]) for path in sorted(folder.rglob("metrics.parquet"))]
+    if not parts:
+        return pd.DataFrame(columns=[*columns, "total_seconds"])
+    table = pd.concat(parts, ignore_index=True)
+    return table[columns].assign(total_seconds=table[seconds].sum(axis=1))
+
+
+def size_runs(
+    runs: Sequence[Mapping[str, Any]], outputs: pd.DataFrame, measured: pd.DataFrame
+) -> pd.DataFrame:
+    """One row a run for `price_runs`, with `pending` from the summary and sizes from finished runs if there are.
+
+    runs: keys of the run and what its config says of its size (`weights`, `train_rows`, ..., None if it does not).
+    """
+    table = pd.DataFrame(runs)
+    folders = "results/runs/" + table[["checkpoint", "recipe", "task", "regime"]].agg("/".join, axis=1)
+    folders += "/seed" + table["seed"].astype(str)
+    pending = outputs[outputs["pending"]]["job"]
+    table["pending"] = folders.isin(set(pending))
+    for name, known in (("train_rows", "train_examples"), ("validation_rows", "validation_examples")):
+        seen = measured.groupby("task")[known].max() if len(measured) else pd.Series(dtype=float)
+        table[name] = table[name].astype(float).fillna(table["task"].map(seen).astype(float))
+    table["weights"] = table["weights"].astype(float)
+    return table
 
 
 def count_jobs(outputs: pd.DataFrame) -> pd.DataFrame:
@@ -49,20 +105,21 @@ def price_runs(runs: pd.DataFrame, measured: pd.DataFrame, flops_per_second: flo
     return priced
 
 
-def describe(jobs: pd.DataFrame, runs: pd.DataFrame, checkpoint_bytes: float) -> str:
+def describe(jobs: pd.DataFrame, runs: pd.DataFrame) -> str:
     """Say in a few lines what is there and what the rest will cost.
 
-    runs: the rows of `price_runs` with `pending`. checkpoint_bytes: of the checkpoints still to fetch.
+    runs: the rows of `price_runs` with `pending`.
     """
     todo = runs[runs["pending"]]
     lines = [jobs.to_string(index=False), ""]
     for basis, part in todo.groupby("basis"):
         if basis == "unknown":
             names = ", ".join(sorted(part["task"].unique()))
-            lines.append(f"{len(part)} runs cannot be priced: no number of training rows for {names}")
+            lines.append(
+                f"{len(part)} runs cannot be priced before one has run: the size of {names} is not known"
+            )
         else:
             hours = part["seconds"].sum() / 3600
             lines.append(f"{len(part)} runs to do, {hours:.2g} device hours ({basis})")
-    disk = todo["bytes"].sum() + checkpoint_bytes
-    lines.append(f"disk for what is missing: {disk / 1e9:.2g} GB")
+    lines.append(f"disk for the missing runs: {todo['bytes'].sum() / 1e9:.2g} GB")
     return "\n".join(lines)

@@ -1,11 +1,34 @@
-"""Plan: what the study will cost, before it runs. `snakemake --cores 1 plan`.
+"""Plan: what the study will cost, before it runs: `snakemake --cores 1 plan`.
 
-Needs nothing, makes no file.
+Needs nothing. Gives no result, only an answer.
 """
 
 
-# Jobs by stage, present and missing, device hours and disk.
+# What Snakemake would do for the whole study; asked of a second Snakemake, which runs nothing.
+rule ask_for_plan:
+    input:
+        config=expand(rules.write_config.output.config, study=STUDY),
+    output:
+        summary=temp("results/plan/summary.tsv"),
+    log:
+        "logs/ask_for_plan/plan.log",
+    benchmark:
+        "benchmarks/runs/ask_for_plan/plan.tsv"
+    localrule: True
+    params:
+        config=json.dumps(config),
+        snakefile=workflow.main_snakefile,
+    message:
+        "Asking what is missing ..."
+    shell:
+        "{params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {input.config:q} "
+        "--nolock --summary all > {output.summary:q} 2> {log:q}"
+
+
+# Jobs by stage, present and missing, with estimated device hours and disk.
 rule plan:
+    input:
+        summary=rules.ask_for_plan.output.summary,
     log:
         "logs/plan/plan.log",
     benchmark:
@@ -14,10 +37,10 @@ rule plan:
     conda:
         "../../envs/report.yaml"
     params:
-        config=config,
-        runs=RUNS,
+        sizes=lookups.run_sizes(config, RUNS),
+        flops=config["plan"]["flops_per_second"],
         code=code_digest("plan"),
     message:
-        "Asking Snakemake what is missing ..."
+        "Pricing what is missing"
     script:
         "../scripts/plan.py"

@@ -17,12 +17,13 @@ params, tables = (
 )
 manifests = [read_json(path) for path in snakemake.input.manifests]
 specs = [read_json(path) for path in snakemake.input.figures]
+origins = describe_origins(manifests, tables["runs"], params.codes, params.config["axes"])
 page = render(
     template=Path(snakemake.input.template),
     study=params.study,
     **tables,
     charts=dict(zip(params.figures, specs, strict=True)),
-    provenance={**describe_origins(manifests, tables["runs"], params.codes), "config": params.config},
+    provenance={**origins, "config": params.config},
     notice=params.notice,
 )
 write_text(snakemake.output.page, page)
