@@ -1,6 +1,6 @@
 """Plan: what the study will cost, before it runs: `snakemake --cores 1 plan`.
 
-Needs nothing. Gives no result, only an answer.
+Needs the merged config. Gives no result, only an answer.
 """
 
 
@@ -16,7 +16,7 @@ rule ask_for_plan:
         "benchmarks/runs/ask_for_plan/plan.tsv"
     localrule: True
     params:
-        config=json.dumps(config),
+        python=sys.executable,
         snakefile=workflow.main_snakefile,
     message:
         "Asking what is missing ..."
