@@ -274,7 +274,7 @@ DEBERTA = {
 # Configuration, class that saves the checkpoint, and how many weights of its body are prunable.
 ARCHITECTURES = {
     "bert": (transformers.BertConfig(**SMALL, **ENCODER), "BertForMaskedLM", 12),
-    "bert-base": (transformers.BertConfig(**SMALL, **ENCODER), "BertModel", 13),
+    "bert-base": (transformers.BertConfig(**SMALL, **ENCODER), "BertModel", 12),
     "roberta": (transformers.RobertaConfig(**SMALL, **ENCODER), "RobertaModel", 12),
     "distilbert": (
         transformers.DistilBertConfig(**SMALL, dim=24, n_layers=2, n_heads=2, hidden_dim=40),

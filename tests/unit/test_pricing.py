@@ -43,9 +43,7 @@ def test_finished_runs_of_the_same_kind_are_believed():
 
 def test_what_is_not_known_is_said():
     runs = price_runs(pd.DataFrame([run(train_rows=math.nan), run(pending=False)]), pd.DataFrame(), 1e9)
-    text = describe(
-        pd.DataFrame({"stage": ["finetune"], "jobs": [2], "present": [1], "to_do": [1]}), runs
-    )
+    text = describe(pd.DataFrame({"stage": ["finetune"], "jobs": [2], "present": [1], "to_do": [1]}), runs)
     assert "1 runs cannot be priced" in text and "disk for the missing runs" in text
 
 
