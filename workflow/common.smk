@@ -1,4 +1,4 @@
-"""What every rule file needs: the checked config, the runs of the study, which code made what.
+"""Shared by all stages: the checked config, the runs of the study, which code made what.
 
 Including this file also puts `workflow/` on the module search path, of this process and of every script.
 """

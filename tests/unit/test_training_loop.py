@@ -340,6 +340,7 @@ def test_predictions_are_those_of_each_example_alone(
     assert table.example_id.tolist() == validation.example_id.tolist()
     assert table.target.tolist() == validation.label.tolist()
     data = load_data(validation, torch.device("cpu"))
+    scale = Scale.of(make_tokens(9, 1, format, segments))
     for row, (index, batch) in zip(
         table.itertuples(),
         enumerate(pad_batches(data, [np.array([i]) for i in range(len(data))])),
@@ -348,7 +349,7 @@ def test_predictions_are_those_of_each_example_alone(
         with torch.no_grad():
             logits = kept["model"].eval()(**batch.inputs).logits.double()
         if format == "regression":
-            value = logits.item()
+            value = scale.centre + scale.spread * logits.item()
             assert row.prediction == pytest.approx(value, abs=1e-5) and row.scores[0] == np.float32(
                 row.prediction
             )

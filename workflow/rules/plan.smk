@@ -15,6 +15,8 @@ rule ask_for_plan:
     benchmark:
         "benchmarks/runs/ask_for_plan/plan.tsv"
     localrule: True
+    conda:
+        "../../envs/report.yaml"
     params:
         python=sys.executable,
         snakefile=workflow.main_snakefile,

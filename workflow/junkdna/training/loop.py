@@ -24,6 +24,7 @@ from junkdna.training.objective import prior_loss
 from junkdna.training.predict import predict
 from junkdna.training.regimes import start_regime
 from junkdna.training.resume import resume_training, save_training
+from junkdna.training.scale import Scale
 from junkdna.training.schedule import plan_training
 from junkdna.training.steps import Training, make_optimizer, take_step
 
@@ -64,9 +65,10 @@ def finetune(
     start, place = time.perf_counter(), torch.device(device)
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
+    scale = Scale.of(train)
     training = prepare_training(
         checkpoint=checkpoint,
-        train=train,
+        train=scale.shrink(train),
         mask=mask,
         recipe=recipe,
         regime=regime,
@@ -74,7 +76,7 @@ def finetune(
         seed=seed,
         device=place,
     )
-    data = load_data(_without_unused_segments(training.model, validation), place)
+    data = load_data(_without_unused_segments(training.model, scale.shrink(validation)), place)
     load_seconds = time.perf_counter() - start
 
     run_training(training, state, fingerprint, after_step)
@@ -82,7 +84,7 @@ def finetune(
     train_seconds = training.journal.elapsed()
 
     start = time.perf_counter()
-    predictions = predict(training.model, data, training.precision)
+    predictions = scale.restore(predict(training.model, data, training.precision), validation)
     seconds = {
         "train_seconds": train_seconds,
         "eval_seconds": time.perf_counter() - start,
