@@ -14,6 +14,7 @@ from junkdna.specs import PruneSpec, TrainSpec
 from junkdna.tokens import Tokens
 from junkdna.training.batches import load_data, order_epoch, pad_batches
 from junkdna.training.regimes import grow_mask
+from junkdna.training.scale import Scale
 from junkdna.training.schedule import gradual_per_mille, plan_training
 
 DENSE = {"family": "dense", "level": 0.0, "method": "none"}
