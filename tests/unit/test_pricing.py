@@ -59,7 +59,7 @@ def test_the_summary_of_snakemake_tells_which_runs_are_pending(tmp_path):
     assert count_jobs(outputs)[["jobs", "to_do"]].to_numpy().tolist() == [[2, 1]]
     keys = {"checkpoint": "c", "recipe": "dense", "task": "t", "regime": "dense"}
     unknown = {"weights": None, "train_rows": None, "validation_rows": None}
-    sized = size_runs(
-        [{**keys, **unknown, "seed": seed} for seed in (1, 2)], outputs, read_measured(tmp_path)
-    )
+    runs = [{**keys, **unknown, "seed": seed} for seed in (1, 2)]
+    files = [f"{folder}{seed}/predictions.parquet" for seed in (1, 2)]
+    sized = size_runs(runs, files, outputs, read_measured(tmp_path))
     assert sized["pending"].tolist() == [False, True]

@@ -107,6 +107,11 @@ def read_metadata(path: str | Path) -> dict[str, str]:
         return json.loads(json.loads(handle.read(size))["__metadata__"][METADATA_KEY])
 
 
+def describe_file(path: Path) -> dict[str, Any]:
+    """What a manifest says of a file: its sha256 and its size in bytes."""
+    return {"sha256": sha256(path), "size": path.stat().st_size}
+
+
 def sha256(path: str | Path) -> str:
     """Hex digest of a file's content."""
     with Path(path).open("rb") as handle:

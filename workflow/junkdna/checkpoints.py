@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from junkdna.artifacts import sha256, whole_folder, write_json
+from junkdna.artifacts import describe_file, whole_folder, write_json
 from junkdna.hub import fetch_patiently, nearest, resolve_commit
 from junkdna.weight_files import (
     INDEX,
@@ -53,7 +53,7 @@ def fetch_checkpoint(source: Mapping[str, str], folder: Path, *, name: str) -> d
             # The hub's cache is never written to again, a folder of the user's may be: that is copied.
             converted = _fill(partial, files, link="hub" in source)
             parameters = check_weights(partial)
-            placed = {path.name: _fingerprint(path) for path in sorted(partial.iterdir())}
+            placed = {path.name: describe_file(path) for path in sorted(partial.iterdir())}
             _compare_with_cache(files, placed | converted)
         except ValueError as error:
             raise ValueError(f"{where}: {error}. {remedy}") from None
@@ -185,7 +185,7 @@ def _fill(folder: Path, files: Mapping[str, Path], *, link: bool) -> dict[str, d
             _place(path.resolve(), folder / file, link=link)
     if pickles:
         convert_pickled(pickles, folder)
-    return {file: _fingerprint(path) for file, path in pickles.items()}
+    return {file: describe_file(path) for file, path in pickles.items()}
 
 
 def _place(source: Path, target: Path, *, link: bool) -> None:
@@ -197,10 +197,6 @@ def _place(source: Path, target: Path, *, link: bool) -> None:
         except OSError:  # another file system, or one without hard links; a full disk shows in the copy
             pass
     shutil.copyfile(source, target)
-
-
-def _fingerprint(path: Path) -> dict[str, Any]:
-    return {"sha256": sha256(path), "size": path.stat().st_size}
 
 
 def _compare_with_cache(files: Mapping[str, Path], placed: Mapping[str, dict[str, Any]]) -> None:

@@ -51,10 +51,8 @@ def notice_of(config: Mapping[str, Any]) -> str:
     if not made:
         return ""
     return (
-        "A toy world: "
-        + ", ".join(made)
-        + " were generated, not taken from the world. What this page shows is"
-        " how the instrument works, not a fact about language models."
+        f"A toy world: {', '.join(made)} were generated, not taken from the world. "
+        "What this page shows is how the instrument works, not a fact about language models."
     )
 
 

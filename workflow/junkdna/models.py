@@ -79,8 +79,8 @@ def load_classifier(
 def prunable_weights(model: "PreTrainedModel", scope: str) -> dict[str, PrunableWeight]:
     """Find the weights that a recipe may touch, in the order of the model.
 
-    scope `body`: the 2-D weights of the linear layers of the base model, as far as the checkpoint carries
-    them; named relative to the base model, so that a name does not hang on the head.
+    scope `body`: the 2-D weights of the linear layers of the base model without its pooler, as far as the
+    checkpoint carries them; named relative to the base model, so that a name does not hang on the head.
     scope `paper`: every 2-D parameter without "embed" in its name, the head included, as the code of Yin et
     al. (ICML 2024) does; names of parameters outside the base model start with "head:".
     """

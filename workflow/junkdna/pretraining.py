@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
-from junkdna.artifacts import sha256, whole_folder, write_json
+from junkdna.artifacts import describe_file, whole_folder, write_json
 from junkdna.toyworld import generate_corpus
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -136,7 +136,8 @@ def draw_batches(lines: int, batch_size: int, steps: int, seed: int) -> Iterator
 
 def masked_loss(model: BertForMaskedLM, ids: Tensor, marked: Tensor, generator: torch.Generator) -> Tensor:
     """Mean cross-entropy in nats of the hidden words of a batch."""
-    ids, marked = (tensor[:, : int((ids != PAD).sum(1).max())] for tensor in (ids, marked))
+    width = int((ids != PAD).sum(1).max())
+    ids, marked = ids[:, :width], marked[:, :width]
     chance = torch.rand(ids.shape, generator=generator)
     hide = chance < torch.where(marked, HIDE_MARKED, HIDE_OTHER * (ids > MASK))
     hide[0, 1] = True  # at least one word a batch
@@ -163,10 +164,7 @@ def pretrain_checkpoint(
             "architectures": ["BertForMaskedLM"],
             "parameters": training["parameters"],
             "training": training,
-            "files": {
-                path.name: {"sha256": sha256(path), "size": path.stat().st_size}
-                for path in sorted(partial.iterdir())
-            },
+            "files": {path.name: describe_file(path) for path in sorted(partial.iterdir())},
         }
         write_json(partial / "manifest.json", manifest)
     return manifest

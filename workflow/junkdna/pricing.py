@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from junkdna.artifacts import read_table
+from junkdna.results import SECONDS
 
 # Training touches each weight about six times a token (forward 2, backward 4): Kaplan et al. 2020,
 # arXiv 2001.08361, section 2.1.
@@ -37,8 +38,7 @@ def read_summary(text: str) -> pd.DataFrame:
 
 def read_measured(folder: Path) -> pd.DataFrame:
     """The size and time of every finished run below `folder`, whatever study it belongs to."""
-    columns = ["checkpoint", "task", "train_examples", "validation_examples"]
-    seconds = ["train_seconds", "eval_seconds", "load_seconds"]
+    columns, seconds = ["checkpoint", "task", "train_examples", "validation_examples"], list(SECONDS)
     parts = [read_table(path, [*columns, *seconds]) for path in sorted(folder.rglob("metrics.parquet"))]
     if not parts:
         return pd.DataFrame(columns=[*columns, "total_seconds"])
@@ -47,17 +47,16 @@ def read_measured(folder: Path) -> pd.DataFrame:
 
 
 def size_runs(
-    runs: Sequence[Mapping[str, Any]], outputs: pd.DataFrame, measured: pd.DataFrame
+    runs: Sequence[Mapping[str, Any]], files: Sequence[str], outputs: pd.DataFrame, measured: pd.DataFrame
 ) -> pd.DataFrame:
     """One row a run for `price_runs`, with `pending` from the summary and sizes from finished runs if there are.
 
     runs: keys of the run and what its config says of its size (`weights`, `train_rows`, ..., None if it does not).
+    files: for each run one of its output files, as the summary names it.
     """
     table = pd.DataFrame(runs)
-    folders = "results/runs/" + table[["checkpoint", "recipe", "task", "regime"]].agg("/".join, axis=1)
-    folders += "/seed" + table["seed"].astype(str)
-    pending = outputs[outputs["pending"]]["job"]
-    table["pending"] = folders.isin(set(pending))
+    pending = outputs.loc[outputs["pending"], "output_file"]
+    table["pending"] = pd.Series(files).isin(set(pending))
     for name, known in (("train_rows", "train_examples"), ("validation_rows", "validation_examples")):
         seen = measured.groupby("task")[known].max() if len(measured) else pd.Series(dtype=float)
         table[name] = table[name].astype(float).fillna(table["task"].map(seen).astype(float))

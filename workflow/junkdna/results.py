@@ -10,6 +10,9 @@ import pandas as pd
 
 from junkdna.artifacts import sha256, write_table
 
+# The columns of `metrics.parquet` that add up to the time of a run.
+SECONDS = ("train_seconds", "eval_seconds", "load_seconds")
+
 
 def fingerprint(files: Iterable[str | Path], values: Sequence[Any]) -> str:
     """Hash everything that a half-done training depends on: the content of its files and its settings."""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from junkdna.bootstrap import interval
 from junkdna.metrics import chance, chance_band
+from junkdna.results import SECONDS
 from junkdna.stacks import KEYS, Stack
 
 FACTS = (
@@ -73,7 +74,7 @@ def runs_table(
         runs.loc[at, "loss"] = stack.loss
         runs.loc[at, "finite"] = stack.finite
     runs = pd.concat([runs, facts[list(FACTS)]], axis=1)
-    runs["total_seconds"] = runs[["train_seconds", "eval_seconds", "load_seconds"]].sum(axis=1)
+    runs["total_seconds"] = runs[list(SECONDS)].sum(axis=1)
     runs["diverged"] = ~(runs.pop("finite") & np.isfinite(runs["final_loss"]) & np.isfinite(runs["loss"]))
     if "diverged" in facts:
         runs["diverged"] |= facts["diverged"].astype(bool)

@@ -41,7 +41,7 @@ rule pretrain_checkpoint:
         checkpoint=checkpoints_from("pretrain"),
     conda:
         "../../envs/cpu.yaml"
-    # The matrices are too small for a second thread to pay.
+    # Two threads that wait for each other are slower than one when other jobs share the cores.
     threads: 1
     resources:
         mem_mb=4000,

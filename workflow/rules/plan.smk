@@ -39,7 +39,9 @@ rule plan:
     conda:
         "../../envs/report.yaml"
     params:
-        sizes=lookups.run_sizes(config, RUNS),
+        sizes=lambda w: lookups.run_sizes(config, RUNS),
+        files=lambda w: for_runs(rules.finetune.output.predictions),
+        finished="results/runs",
         flops=config["plan"]["flops_per_second"],
         code=code_digest("plan"),
     message:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from junkdna.pricing import count_jobs, describe, price_runs, read_measured, read_summary, size_runs
 
+params = snakemake.params
 outputs = read_summary(Path(snakemake.input.summary).read_text())
-measured = read_measured(Path("results/runs"))
-sized = size_runs(snakemake.params.sizes, outputs, measured)
-runs = price_runs(sized, measured, snakemake.params.flops)
+measured = read_measured(Path(params.finished))
+runs = price_runs(size_runs(params.sizes, params.files, outputs, measured), measured, params.flops)
 job.progress(describe(count_jobs(outputs), runs))

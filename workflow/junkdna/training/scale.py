@@ -1,7 +1,8 @@
 """The unit in which a regression is trained: standard deviations of the training labels from their mean.
 
 A new head starts near zero. Raw labels far from it would cost a short training all its steps to find their
-mean, and the run would count as collapsed for that alone.
+mean, and the run would count as collapsed for that alone. The losses of the history and the facts, prior
+included, are in squared standard deviations; those of the predictions are in the unit of the labels.
 """
 
 from dataclasses import dataclass, replace
