@@ -21,7 +21,12 @@ include: "workflow/rules/checkpoints.smk"
 include: "workflow/rules/tasks.smk"
 include: "workflow/rules/masks.smk"
 include: "workflow/rules/runs.smk"
+include: "workflow/rules/nulls.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/connectivity.smk"
+include: "workflow/rules/difficulty.smk"
+include: "workflow/rules/replication.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
 
@@ -31,3 +36,4 @@ rule all:
     input:
         expand(rules.render_report.output.page, study=STUDY),
         expand(rules.write_config.output.config, study=STUDY),
+        expand(rules.measure_connectivity.output.table, study=STUDY if CONNECTED else []),

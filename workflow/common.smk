@@ -6,22 +6,29 @@ Including this file also puts `workflow/` on the module search path, of this pro
 import csv
 import sys
 
-from junkdna import checking, grid, lookups
+from junkdna import checking, extras, grid, lookups, recipes, reference
 from junkdna.provenance import code_digest
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 
 with open("resources/reference/human.csv", encoding="utf-8", newline="") as file:
     HUMAN = {row["slug"]: row["metric"] for row in csv.DictReader(file)}
+with open("resources/reference/paper/values.csv", encoding="utf-8", newline="") as file:
+    PAPER = reference.paper_points(csv.DictReader(file))
 
 try:
     config = checking.check(config, load_configfile("workflow/schemas/config.schema.yaml"), human=HUMAN)
     RUNS = grid.valid_runs(config)
+    CONNECTED = extras.connected_runs(config, RUNS)
+    RECIPES = recipes.expand_recipes(config["sweeps"])
+    REPLICATED = reference.replicated_runs(config, RUNS, RECIPES, PAPER)
 except ValueError as error:
     raise WorkflowError(f"the config is wrong:\n{error}")
 
+NULL_RUNS = extras.null_runs(config, RUNS)
+TRACED_RUNS = extras.traced_runs(config, RUNS)
+KEPT_RUNS = extras.ends_of(CONNECTED)
 STUDY = config["study"]["name"]
-RECIPES = grid.expand_recipes(config["sweeps"])
 RANKINGS = {lookups.ranking_of(recipe): recipe for recipe in RECIPES.values() if lookups.ranking_of(recipe)}
 FIGURES = lookups.figure_names(config, RUNS)
 USED = lookups.used_parts(config, RUNS)
@@ -38,9 +45,23 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-def for_runs(pattern):
-    """The path of `pattern` for each run of the study, in config order."""
-    return [pattern.format(**run) for run in RUNS]
+def for_runs(pattern, where=RUNS):
+    """The path of `pattern` for each run of the study (or of those in `where`), in config order."""
+    return [pattern.format(**run) for run in where]
+
+
+def nulls_of_study():
+    """The predictions of the runs without input, in the order of NULL_RUNS."""
+    return for_runs(rules.finetune_null.output.predictions, where=NULL_RUNS)
+
+
+def exactly(runs):
+    """A constraint on the wildcard `checkpoint`, where a path of runs starts, that lets only these runs pass.
+
+    It looks ahead over the wildcards that follow, so a rule for some runs has the wildcards of the rule for all.
+    """
+    folders = for_runs("{checkpoint}/{recipe}/{task}/{regime}/seed{seed}", where=runs)
+    return f"(?=(?:{'|'.join(folders)})/){grid.SLUG}" if folders else "(?!)"
 
 
 def checkpoints_from(*kinds):
@@ -53,6 +74,12 @@ def ranking_for(wildcards):
     """The ranking that a recipe cuts, if its selection needs one."""
     ranking = lookups.ranking_of(RECIPES[wildcards.recipe])
     return f"results/rankings/{wildcards.checkpoint}/{ranking}.safetensors" if ranking else []
+
+
+def mask_to_copy(wildcards):
+    """The mask from which a recipe that is `like` another takes how many weights go in each layer."""
+    slug = lookups.copied_mask(RECIPES[wildcards.recipe])
+    return f"results/masks/{wildcards.checkpoint}/{slug}.safetensors" if slug else []
 
 
 def mask_for(wildcards):

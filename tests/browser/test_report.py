@@ -6,6 +6,8 @@ import pytest
 from tests.simulated import AXES, grid, tables
 
 from junkdna.artifacts import write_text
+from junkdna.cautions import study_cautions
+from junkdna.claims_figures import claims_figure
 from junkdna.figures import study_figures
 from junkdna.report import render
 from junkdna.style import spec
@@ -21,19 +23,21 @@ CONFIG = {"study": {"seeds": [1, 2, 3], "comment": "</script><script>document.ti
 def page(tmp_path_factory) -> Path:
     collapse = [("magnitude-u80", "deduction", "sparse", 2), ("magnitude-u60", "options", "regrow", 1)]
     study = tables(grid(), examples=150, collapse=collapse)
-    charts = study_figures(study["cells"], study["runs"], AXES)
+    charts = {"claims": claims_figure(study["claims"], title="What the study says of each claim")}
+    charts |= study_figures(study["cells"], study["runs"], AXES)
     html = render(
         template=TEMPLATE,
         study="made-up study",
-        claims=study["claims"],
-        cells=study["cells"],
-        runs=study["runs"],
+        tables=study,
         charts={name: spec(chart) for name, chart in charts.items()},
         provenance={
             "versions": {"python": "3.11", "torch": "2.13.0"},
             "checkpoints": {"tiny-encoder": {"revision": "0f3c", "files": {"model.safetensors": "ab12"}}},
             "config": CONFIG,
         },
+        cautions=study_cautions(
+            study["runs"], study["claims"], {name: axis | {"matched": True} for name, axis in AXES.items()}
+        ),
         notice=NOTICE,
     )
     path = tmp_path_factory.mktemp("report") / "index.html"
@@ -105,7 +109,7 @@ def test_no_error_and_no_request(browser, page):
 
 
 def test_every_chart_has_marks(browser):
-    assert browser.execute_script("return document.querySelectorAll('[data-chart]').length") == 3
+    assert browser.execute_script("return document.querySelectorAll('[data-chart]').length") == 4
     counts = browser.execute_script(
         """return [...document.querySelectorAll("[data-chart]")].map(
           (chart) => chart.querySelectorAll("svg .mark-symbol path").length);"""
@@ -173,10 +177,15 @@ def test_what_a_reader_meets_first(browser):
     assert browser.title == "made-up study - junkdna report"
     assert browser.find_element(By.CSS_SELECTOR, ".notice").text == NOTICE
     headings = [each.text for each in browser.find_elements(By.TAG_NAME, "h2")]
-    assert headings == ["Verdicts", "Figures", "Cells", "Runs", "How it was made"]
+    assert headings == ["Verdicts", "Figures", "Where it falls", "Cells", "Runs", "How it was made"]
+    cautions = [each.text for each in browser.find_elements(By.CSS_SELECTOR, ".cautions li")]
+    assert any(text.startswith("2 of 195 runs collapsed") for text in cautions)
     verdicts = [each.text for each in browser.find_elements(By.CSS_SELECTOR, ".verdict summary")]
     assert any(text.startswith("supported") and "Harder tasks fall further" in text for text in verdicts)
     assert all(any(letter.isdigit() for letter in text) for text in verdicts)
+    links = [each.get_attribute("href") for each in browser.find_elements(By.CSS_SELECTOR, ".verdict a")]
+    shown = {each.get_attribute("id") for each in browser.find_elements(By.CSS_SELECTOR, "[data-chart]")}
+    assert links and {link.rsplit("#")[1] for link in links} <= shown
     made = browser.execute_script("return document.getElementById('made').textContent")
     assert "tiny-encoder.files.model.safetensors" in made and "</script><script>" in made
 
@@ -224,9 +233,7 @@ def test_a_chart_without_a_title_is_refused(page):
         render(
             template=TEMPLATE,
             study="s",
-            claims=study["claims"],
-            cells=study["cells"],
-            runs=study["runs"],
+            tables=study,
             charts={"bare": {"mark": "point"}},
             provenance={},
         )

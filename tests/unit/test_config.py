@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from configs import SCHEMA, lines, user
 from junkdna import specs
 from junkdna.checking import check
 from junkdna.entries import COLUMNS, METRICS
-from junkdna.grid import DATA_KEYS, SLUG, expand_recipes, merge, study_tasks, training_of, valid_runs
+from junkdna.grid import DATA_KEYS, SLUG, merge, study_tasks, training_of, valid_runs
+from junkdna.recipes import expand_recipes
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 CATALOG: dict[str, Any] = {}
 for file in sorted((ROOT / "config/catalog").glob("*.yaml")):
     CATALOG |= yaml.safe_load(file.read_text())
@@ -24,57 +25,9 @@ with (ROOT / "resources/reference/human.csv").open(newline="") as handle:
     HUMAN_ROWS = list(csv.DictReader(handle))
 HUMAN = {row["slug"]: row["metric"] for row in HUMAN_ROWS}
 
-USER = """
-study:
-  name: mine
-  checkpoints: [mine]
-  axes: [depth]
-  seeds: [1, 2]
-  runs:
-    - {recipes: [magnitude], regimes: [sparse]}
-sweeps:
-  magnitude: {score: magnitude, sparsity: [50, 70.5], keep: [2of8]}
-training: {epochs: 2}
-checkpoints:
-  mine: {source: {hub: me/mine, revision: main}}
-tasks:
-  easy:
-    source: {path: {train: t.csv, validation: v.csv}}
-    format: classification
-    columns: {text: text, label: label}
-    labels: [bad, good]
-    metric: accuracy
-    train_examples: 100
-    version: 1
-  hard: {base: easy, format: pair, columns: {text_pair: second}, metric: mcc}
-axes:
-  depth: {tasks: [easy, hard], knob: texts, reason: mine, matched: true}
-"""
-
 
 def shipped(name: str) -> dict:
     return merge(deepcopy(CATALOG), yaml.safe_load((ROOT / "config" / name).read_text()))
-
-
-def user(**changes: Any) -> dict:
-    """USER with changes, `a__b__c=value` standing for the key a.b.c; the value `...` deletes the key."""
-    config = yaml.safe_load(USER)
-    for path, value in changes.items():
-        *parents, last = path.split("__")
-        at = config
-        for key in parents:
-            at = at[int(key) if isinstance(at, list) else key]
-        if value is ...:
-            del at[last]
-        else:
-            at[int(last) if isinstance(at, list) else last] = value
-    return config
-
-
-def lines(config: dict, human=None) -> list[str]:
-    with pytest.raises(ValueError) as error:
-        check(config, SCHEMA, human)
-    return str(error.value).splitlines()
 
 
 # Shipped configs
@@ -93,19 +46,20 @@ def test_every_shipped_config_is_right_and_gives_each_cell_its_dense_twin(name):
 
 
 def test_the_shipped_configs_are_those_of_the_manual():
-    assert {"config.yaml", "glue-small.yaml"} <= set(STUDIES)
+    assert {"config.yaml", "glue-small.yaml", "paper.yaml"} <= set(STUDIES)
 
 
-def test_the_default_study_has_about_130_runs_three_seeds_and_four_tasks():
+def test_the_default_study_has_five_levels_three_patterns_three_seeds_and_the_controls():
     config = check(shipped("config.yaml"), SCHEMA)
     study, runs = config["study"], valid_runs(config)
-    sparse = {run["recipe"] for run in runs if run["regime"] == "sparse"}
     recipes = expand_recipes(config["sweeps"])
+    sparse = {run["recipe"] for run in runs if run["regime"] == "sparse"}
+    sparse = [slug for slug in sparse if recipes[slug]["score"] == "magnitude"]
     assert len(study["seeds"]) == 3 and len(study_tasks(config)) >= 4
     assert len([slug for slug in sparse if recipes[slug]["selection"] != "nm"]) == 5
     assert len([slug for slug in sparse if recipes[slug]["selection"] == "nm"]) == 3
-    assert {run["regime"] for run in runs} == {"dense", "sparse", "freeze", "regrow"}
-    assert 120 <= len(runs) <= 180
+    assert {run["regime"] for run in runs} == set(specs.REGIMES) - {"gradual"}
+    assert 180 <= len(runs) <= 220
     sources = [config["checkpoints"][name]["source"] for name in study["checkpoints"]]
     sources += [config["tasks"][name]["source"] for name in study_tasks(config)]
     assert all("pretrain" in source or "generate" in source for source in sources), "needs no network"
@@ -114,7 +68,41 @@ def test_the_default_study_has_about_130_runs_three_seeds_and_four_tasks():
 def test_the_small_glue_study_has_the_runs_that_its_blocks_say():
     runs = valid_runs(check(shipped("glue-small.yaml"), SCHEMA))
     by_regime = {regime: sum(run["regime"] == regime for run in runs) for regime in specs.REGIMES}
-    assert by_regime == {"dense": 15, "sparse": 45, "freeze": 15, "regrow": 15, "gradual": 0}
+    none = {"gradual": 0, "reinit": 0, "scratch": 0}
+    assert by_regime == {"dense": 15, "sparse": 36, "freeze": 12, "regrow": 12} | none
+
+
+def test_the_study_of_the_paper_has_its_models_levels_and_hyperparameters():
+    config = check(shipped("paper.yaml"), SCHEMA, HUMAN)
+    runs, recipes = valid_runs(config), expand_recipes(config["sweeps"])
+    assert config["study"]["seeds"] == [41, 42, 43]
+    levels = [recipe["level"] for recipe in recipes.values() if recipe["family"] == "paper"]
+    assert levels == [10, 20, 30, 40, 50, 60, 70, 80, 90]
+    kept = [
+        (recipe["keep"], recipe["group"]) for recipe in recipes.values() if recipe["family"] == "paper-nm"
+    ]
+    assert kept == [(n, 8) for n in range(7, 0, -1)]
+    counts = {
+        (checkpoint, regime): sum((run["checkpoint"], run["regime"]) == (checkpoint, regime) for run in runs)
+        for checkpoint in config["study"]["checkpoints"]
+        for regime in ("dense", "sparse", "freeze", "regrow")
+    }
+    # Tasks x levels x seeds: five shares of three tasks, and two tasks at three shares; then the pairs and MNLI.
+    base = [15 * 3, 15 * 16 * 3, 6 * 16 * 3, 6 * 16 * 3]
+    large = [9 * 3, 9 * 16 * 3, 6 * 16 * 3, 6 * 16 * 3]
+    assert list(counts.values()) == base + large and sum(counts.values()) == len(runs)
+    for checkpoint, batch, longest in (("roberta-base", 32, 128), ("roberta-large", 16, 512)):
+        for task in {run["task"] for run in runs if run["checkpoint"] == checkpoint}:
+            spec = specs.TrainSpec.from_mapping(training_of(config, checkpoint, task))
+            assert (spec.learning_rate, spec.epochs, spec.warmup, spec.precision) == (2e-5, 3, 0.06, "fp32")
+            assert (spec.batch_size, spec.clip, spec.weight_decay, spec.max_steps) == (batch, 0, 0, 0)
+            assert config["tasks"][task]["max_length"] == longest
+    for task in ("qnli", "sst2", "mnli"):
+        made = config["axes"][f"data-adequacy-{task}"]["tasks"]
+        shares = [config["tasks"][slug].get("train_percent", 100) for slug in made]
+        assert shares == [100, 70, 50, 25, 10]
+        assert {config["tasks"][slug]["subset"] for slug in made} == {"first"}
+        assert {config["tasks"][slug]["paper"] for slug in made} == {task}
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -316,12 +304,13 @@ MISTAKES = {
     ),
     "regime": (
         {"study__runs__0__regimes": ["sparce"]},
-        "study.runs[0].regimes[0]: found 'sparce'; legal: dense, sparse, freeze, regrow, gradual; "
+        "study.runs[0].regimes[0]: found 'sparce'; legal: dense, sparse, freeze, regrow, gradual, reinit, scratch; "
         "did you mean 'sparse'?",
     ),
     "regime that does not fit": (
         {"study__runs__0__regimes": ["gradual"]},
-        "study.runs[0].regimes: found 'gradual' with recipe magnitude-2of8; legal: sparse, freeze, regrow",
+        "study.runs[0].regimes: found 'gradual' with recipe magnitude-2of8; legal: sparse, freeze, regrow, "
+        "reinit",
     ),
     "base": (
         {"tasks__hard__base": "eassy"},
@@ -493,7 +482,7 @@ def test_the_schema_names_what_the_specs_name():
 
 
 def test_each_key_of_a_task_decides_its_examples_or_only_how_they_are_used():
-    used = {"base", "human", "max_length", "metric", "training"}
+    used = {"base", "budget", "human", "max_length", "metric", "paper", "rows", "tokens", "training"}
     assert set(SCHEMA["$defs"]["task"]["properties"]) == set(DATA_KEYS) | used
     assert f"^{SLUG.replace('?:', '')}$" == SCHEMA["$defs"]["slug"]["pattern"]
 

@@ -12,15 +12,13 @@ from junkdna.grid import (
     DATA_KEYS,
     SLUG,
     data_of,
-    expand_recipes,
-    legal_regimes,
     merge,
     resolve_tasks,
-    spec_of,
     study_tasks,
     training_of,
     valid_runs,
 )
+from junkdna.recipes import expand_recipes, legal_regimes, spec_of
 
 SWEEP = {"score": "magnitude", "selection": "global", "scope": "body", "seed": 0}
 
@@ -192,9 +190,9 @@ def test_runs_are_plain_values_with_sorted_keys():
 def test_each_regime_fits_where_the_design_says():
     recipes = expand_recipes(config([])["sweeps"])
     fits = {slug: legal_regimes(recipe) for slug, recipe in recipes.items()}
-    masked = ("sparse", "freeze", "regrow")
+    masked = ("sparse", "freeze", "regrow", "reinit")
     assert fits == {
-        "dense": ("dense",),
+        "dense": ("dense", "scratch"),
         "magnitude-u50": (*masked, "gradual"),
         "magnitude-u97-5": (*masked, "gradual"),
         "magnitude-4of8": masked,
@@ -212,11 +210,11 @@ def test_an_impossible_pair_is_an_error_that_names_block_recipe_and_regimes():
         valid_runs(config(blocks))
     where = "study.runs[1].regimes: found"
     assert str(error.value).splitlines() == [
-        f"{where} 'gradual' with recipe dense; legal: dense",
-        f"{where} 'gradual' with recipes magnitude-4of8, random-u50; legal: sparse, freeze, regrow",
+        f"{where} 'gradual' with recipe dense; legal: dense, scratch",
+        f"{where} 'gradual' with recipes magnitude-4of8, random-u50; legal: sparse, freeze, regrow, reinit",
         f"{where} 'dense' with recipes magnitude-u50, magnitude-u97-5; legal: sparse, freeze, regrow, "
-        "gradual",
-        f"{where} 'dense' with recipes magnitude-4of8, random-u50; legal: sparse, freeze, regrow",
+        "reinit, gradual",
+        f"{where} 'dense' with recipes magnitude-4of8, random-u50; legal: sparse, freeze, regrow, reinit",
     ]
 
 
@@ -248,7 +246,7 @@ def test_the_task_wins_over_the_checkpoint_and_that_over_the_study():
 def test_what_decides_a_mask_is_what_the_spec_holds():
     recipes = expand_recipes(config([])["sweeps"])
     spec = spec_of(recipes["magnitude-u50"])
-    assert list(spec) == sorted(specs.PruneSpec.__dataclass_fields__)
+    assert list(spec) == sorted(set(specs.PruneSpec.__dataclass_fields__) - {"like"})
     assert specs.PruneSpec(**spec) == specs.PruneSpec.from_mapping(recipes["magnitude-u50"])
     assert all(re.fullmatch(SLUG, slug) for slug in recipes)
 

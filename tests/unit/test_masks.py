@@ -1,6 +1,7 @@
 """Masks, bit for bit against a sort of all weights written here, on tensors and on real architectures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from junkdna.compression.masks import (
     build_packed_mask,
     measure_sparsity,
     pack,
+    removed_by,
     unpack,
 )
 from junkdna.compression.ranking import build_ranking
@@ -342,3 +344,48 @@ def test_masks_of_an_architecture_equal_the_oracle(architecture, tied, tmp_path)
             sparsity, _ = measure_sparsity(build_packed_mask(from_file, input_dims, what))
             size = sum(weight.numel() for weight in weights.values())
             assert sparsity == pytest.approx(round_half_up(size, what) / size, abs=1e-12)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "distilbert", "gpt2", "llama", "t5"])
+def test_a_mask_like_another_removes_as_many_of_each_layer_at_random_places(architecture, tmp_path):
+    save_checkpoint(tmp_path, architecture, tied=False)
+    body = read_body(tmp_path)
+    # Layers of different scale, so that a global cut takes very different shares of them.
+    weights = {name: entry.tensor.detach() * (1 + i) for i, (name, entry) in enumerate(body.items())}
+    input_dims = {name: entry.input_dim for name, entry in body.items()}
+    original = build_mask(weights, input_dims, spec("magnitude", "global", 700))
+    removed = {name: int((kept.numpy() == 0).sum()) for name, kept in original.items()}
+    shares = [removed[name] / weights[name].numel() for name in weights]
+    assert removed_by(original) == removed and max(shares) - min(shares) > 0.3
+    masks = {}
+    for seed in (1, 2):
+        what = replace(spec("random", "global", 700, seed=seed), like="magnitude-u70")
+        mask = masks[seed] = build_mask(weights, input_dims, what, removed=removed)
+        scores = oracle_scores(weights, what)
+        expected = [oracle_lowest([array], n)[0] for array, n in zip(scores, removed.values(), strict=True)]
+        assert_same(mask, dict(zip(weights, expected, strict=True)), what)
+        assert removed_by(mask) == removed
+        counted = build_ranking(weights, "random", seed=seed)
+        assert_same(build_mask(weights, input_dims, what, counted, removed), dict(mask), what)
+    partly = [name for name in weights if 9 < removed[name] < weights[name].numel()]
+    assert partly and not any(torch.equal(masks[1][name], masks[2][name]) for name in partly)
+    for name in weights:  # no more of the small weights than chance would take
+        both = int((~masks[1][name] & ~original[name]).sum())
+        n, gone = weights[name].numel(), removed[name]
+        spread = np.sqrt(gone * (gone / n) * (1 - gone / n))
+        assert abs(both - gone * gone / n) <= 5 * spread + 1
+
+
+def test_numbers_of_removed_weights_go_with_like_and_fit_the_tensors():
+    weights, plain = some_weights("plain"), spec("random", "global", 500)
+    removed = dict.fromkeys(weights, 1)
+    for what, given in ((plain, removed), (replace(plain, like="magnitude-u50"), None)):
+        with pytest.raises(AssertionError, match="go with `like`"):
+            build_mask(weights, INPUT_DIMS, what, removed=given)
+    with pytest.raises(ValueError, match=r"the mask of magnitude-u50 is of other tensors .*\(b, \.\.\.\)"):
+        build_mask(
+            weights,
+            INPUT_DIMS,
+            replace(plain, like="magnitude-u50"),
+            removed={"a": 1, "c": 1, "d": 1, "e": 1},
+        )

@@ -55,7 +55,9 @@ def test_the_summary_of_snakemake_tells_which_runs_are_pending(tmp_path):
         for seed, plan in ((1, "no update"), (2, "update pending"))
         for name in ("predictions", "metrics")
     ]
-    outputs = read_summary(header + "\n".join(rows))
+    pattern = "results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/"
+    files = [pattern + "predictions.parquet", pattern + "metrics.parquet"]
+    outputs = read_summary(header + "\n".join(rows), {"finetune": files})
     assert count_jobs(outputs)[["jobs", "to_do"]].to_numpy().tolist() == [[2, 1]]
     keys = {"checkpoint": "c", "recipe": "dense", "task": "t", "regime": "dense"}
     unknown = {"weights": None, "train_rows": None, "validation_rows": None}
@@ -63,3 +65,25 @@ def test_the_summary_of_snakemake_tells_which_runs_are_pending(tmp_path):
     files = [f"{folder}{seed}/predictions.parquet" for seed in (1, 2)]
     sized = size_runs(runs, files, outputs, read_measured(tmp_path))
     assert sized["pending"].tolist() == [False, True]
+
+
+def test_jobs_are_told_apart_by_their_wildcards_and_not_by_their_files():
+    """One job writes tables of several names, another several formats of one figure beside other figures."""
+    header = "output_file\tdate\trule\tlog-file(s)\tstatus\tplan\n"
+    files = [("results/tables/s/runs.csv", "aggregate"), ("results/tables/s/cells.csv", "aggregate")]
+    files += [(f"results/figures/s/{name}.{kind}", "plot") for name in ("a", "b") for kind in ("svg", "png")]
+    rows = [f"{path}\t-\t{rule}\t-\tmissing\tupdate pending" for path, rule in files]
+    patterns = {
+        "aggregate": ["results/tables/{study}/runs.csv", "results/tables/{study}/cells.csv"],
+        "plot": ["results/figures/{study}/{figure}.svg", "results/figures/{study}/{figure}.png"],
+    }
+    jobs = count_jobs(read_summary(header + "\n".join(rows), patterns))
+    assert dict(zip(jobs["stage"], jobs["jobs"], strict=True)) == {"aggregate": 1, "plot": 2}
+
+
+def test_many_hours_are_shown_in_full():
+    jobs = pd.DataFrame({"stage": ["finetune"], "jobs": [1], "present": [0], "to_do": [1]})
+    runs = pd.DataFrame(
+        {"pending": [True], "basis": ["computed"], "seconds": [3600 * 2345.0], "bytes": [1.0]}
+    )
+    assert "2,345 device hours" in describe(jobs, runs)

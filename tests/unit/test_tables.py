@@ -8,6 +8,7 @@ from tests.simulated import AXES, RECIPES, TASKS, grid, run_tables, stack_study,
 
 from junkdna.aggregate import aggregate
 from junkdna.artifacts import read_table, write_table
+from junkdna.bootstrap import Replicates
 from junkdna.cells import cells_table
 from junkdna.stacks import read_runs, score_draws
 from junkdna.tables import drops_table, retention_draws, runs_table
@@ -18,12 +19,16 @@ SMALL = {
 }
 
 
-def built(folder, keys, **truth):
+THREE = Replicates(seeds=(1, 2, 3), draws=200)
+FEW = Replicates(seeds=(1, 2, 3), draws=10)
+
+
+def built(folder, keys, replicates=THREE, **truth):
     """Runs, score draws and stacks of a made-up study."""
     folders = write_study(folder, keys, **truth)
     facts, stacks = read_runs(folders, TASKS, keys)
-    draws = score_draws(stacks, TASKS, 200, 0)
-    return runs_table(facts, stacks, draws, tasks=TASKS, recipes=RECIPES), draws, stacks
+    draws = score_draws(stacks, TASKS, replicates, 0)
+    return runs_table(facts, stacks, draws, replicates, tasks=TASKS, recipes=RECIPES), draws, stacks
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,7 @@ def of(runs: pd.DataFrame, **keys) -> pd.DataFrame:
 def test_one_row_a_run_in_the_order_asked(study):
     keys, _, runs, draws, _ = study
     assert runs[list(keys[0])].to_dict("records") == keys
-    assert draws.shape == (len(keys), 201)
+    assert draws.shape == (len(keys), THREE.size)
 
 
 def test_scores_are_those_of_the_files(study):
@@ -102,8 +107,8 @@ def test_collapse_by_case(tmp_path, min_loss, prediction, collapsed):
     write_table(tmp_path / "metrics.parquet", facts)
     write_table(tmp_path / "predictions.parquet", table, key)
     facts, stacks = read_runs([tmp_path], TASKS, [key])
-    draws = score_draws(stacks, TASKS, 10, 0)
-    runs = runs_table(facts, stacks, draws, tasks=TASKS, recipes=RECIPES)
+    draws = score_draws(stacks, TASKS, FEW, 0)
+    runs = runs_table(facts, stacks, draws, FEW, tasks=TASKS, recipes=RECIPES)
     assert runs["collapsed"].tolist() == [collapsed]
     assert np.isnan(runs["retention"][0]), "there is no dense twin"
 
@@ -116,13 +121,13 @@ def test_a_run_that_is_not_finite_has_diverged(tmp_path):
     table["loss"] = np.float32("nan")
     write_table(folders[1] / "predictions.parquet", table, keys[1])
     facts, stacks = read_runs(folders, TASKS, keys)
-    draws = score_draws(stacks, TASKS, 10, 0)
-    runs = runs_table(facts, stacks, draws, tasks=TASKS, recipes=RECIPES)
+    draws = score_draws(stacks, TASKS, FEW, 0)
+    runs = runs_table(facts, stacks, draws, FEW, tasks=TASKS, recipes=RECIPES)
     assert runs["diverged"].tolist() == [False, True, False]
     assert runs["trained"].tolist() == [True, False, True]
     assert runs["score"][1] == 0
     facts["diverged"] = [True, False, False]
-    runs = runs_table(facts, stacks, draws, tasks=TASKS, recipes=RECIPES)
+    runs = runs_table(facts, stacks, draws, FEW, tasks=TASKS, recipes=RECIPES)
     assert runs["diverged"].tolist() == [True, True, False], "what the training reports counts too"
 
 
@@ -131,7 +136,7 @@ def test_no_retention_without_a_dense_run_above_chance(tmp_path):
     runs, draws, _ = built(tmp_path, keys, collapse=[("dense", "keyword", "dense", 2)])
     assert runs["retention"].isna().tolist() == [key["seed"] == 2 for key in keys]
     assert np.isnan(retention_draws(runs, draws)[runs["seed"] == 2]).all()
-    cells = cells_table(runs, draws)
+    cells = cells_table(runs, draws, THREE)
     assert cells["retention"].notna().all()
     assert cells["n_seeds"].tolist() == [2, 2, 2]
     assert cells["n_trained"].tolist() == [1, 2, 2]
@@ -139,7 +144,7 @@ def test_no_retention_without_a_dense_run_above_chance(tmp_path):
 
 def test_drops_are_paired_with_the_dense_run_of_the_seed(study):
     _, folder, runs, draws, stacks = study
-    drops = drops_table(runs, stacks, draws)
+    drops = drops_table(runs, stacks, draws, THREE)
     assert len(drops) == (runs["recipe"] != "dense").sum()
     row = of(drops, task="agreement", recipe="magnitude-4of8", seed=3).iloc[0]
     at = of(runs, task="agreement", recipe="magnitude-4of8", seed=3).index[0]
@@ -160,16 +165,16 @@ def test_pairing_makes_the_interval_of_a_drop_narrow(tmp_path):
     table.loc[:1, "prediction"] = (table["target"][:2] + 1) % 3
     write_table(folders[1] / "predictions.parquet", table, keys[1])
     facts, stacks = read_runs(folders, TASKS, keys)
-    draws = score_draws(stacks, TASKS, 200, 0)
-    runs = runs_table(facts, stacks, draws, tasks=TASKS, recipes=RECIPES)
-    row = drops_table(runs, stacks, draws).iloc[0]
+    draws = score_draws(stacks, TASKS, THREE, 0)
+    runs = runs_table(facts, stacks, draws, THREE, tasks=TASKS, recipes=RECIPES)
+    row = drops_table(runs, stacks, draws, THREE).iloc[0]
     assert row["flips"] <= 2 / 400
     assert row["drop_high"] - row["drop_low"] < 0.5 * (runs["score_high"][0] - runs["score_low"][0])
 
 
 def test_cells_never_mix_collapsed_and_trained_runs(study):
     *_, runs, draws, _ = study
-    cells = cells_table(runs, draws)
+    cells = cells_table(runs, draws, THREE)
     cell = of(cells, task="deduction", recipe="magnitude-u50").iloc[0]
     members = of(runs, task="deduction", recipe="magnitude-u50")
     assert (cell["n_seeds"], cell["n_trained"]) == (3, 2)
@@ -189,7 +194,7 @@ def test_a_cell_without_trained_runs_has_no_trained_score(tmp_path):
     keys = grid(tasks=("deduction",), seeds=(1, 2), **SMALL)
     collapse = [("magnitude-u50", "deduction", "sparse", seed) for seed in (1, 2)]
     runs, draws, _ = built(tmp_path, keys, collapse=collapse)
-    cell = of(cells_table(runs, draws), recipe="magnitude-u50").iloc[0]
+    cell = of(cells_table(runs, draws, THREE), recipe="magnitude-u50").iloc[0]
     assert (cell["n_trained"], cell["collapse_rate"]) == (0, 1)
     assert np.isnan([cell["score_trained"], cell["retention_trained_low"]]).all()
     assert cell["score"] == 0
@@ -197,8 +202,9 @@ def test_a_cell_without_trained_runs_has_no_trained_score(tmp_path):
 
 def test_a_single_seed_resamples_examples_only_and_says_so(tmp_path):
     keys = grid(tasks=("keyword",), seeds=(5,), **SMALL)
-    runs, draws, _ = built(tmp_path, keys)
-    cells = cells_table(runs, draws)
+    replicates = Replicates(seeds=(5,), draws=200)
+    runs, draws, _ = built(tmp_path, keys, replicates)
+    cells = cells_table(runs, draws, replicates)
     assert cells["resampled"].tolist() == ["examples"] * 3
     assert cells["score_low"].to_numpy() == pytest.approx(runs["score_low"].to_numpy())
 
@@ -212,8 +218,8 @@ def test_the_order_of_rows_in_a_file_does_not_matter(study, tmp_path):
             tmp_path / str(row) / "metrics.parquet", read_table(folder / str(row) / "metrics.parquet")
         )
     facts, stacks = read_runs([tmp_path / str(row) for row in range(3)], TASKS, keys[:3])
-    draws = score_draws(stacks, TASKS, 200, 0)
-    again = runs_table(facts, stacks, draws, tasks=TASKS, recipes=RECIPES)
+    draws = score_draws(stacks, TASKS, THREE, 0)
+    again = runs_table(facts, stacks, draws, THREE, tasks=TASKS, recipes=RECIPES)
     columns = ["score", "score_low", "score_high", "chance"]
     pd.testing.assert_frame_equal(again[columns], runs[columns][:3])
 
@@ -244,17 +250,17 @@ def test_files_that_do_not_belong_together_are_refused(study, tmp_path):
 
 def test_tables_are_the_same_each_time(study):
     keys, folder, runs, draws, stacks = study
-    again = score_draws(stacks, TASKS, 200, 0)
+    again = score_draws(stacks, TASKS, THREE, 0)
     assert (again == draws).all()
-    pd.testing.assert_frame_equal(cells_table(runs, again), cells_table(runs, draws))
+    pd.testing.assert_frame_equal(cells_table(runs, again, THREE), cells_table(runs, draws, THREE))
 
 
 def test_reading_files_gives_what_was_written(study):
     keys, folder, runs, draws, _ = study
     facts, stacks = stack_study(keys, collapse=[("magnitude-u50", "deduction", "sparse", 2)])
-    again = score_draws(stacks, TASKS, 200, 0)
+    again = score_draws(stacks, TASKS, THREE, 0)
     assert (again == draws).all()
-    described = runs_table(facts, stacks, again, tasks=TASKS, recipes=RECIPES)
+    described = runs_table(facts, stacks, again, THREE, tasks=TASKS, recipes=RECIPES)
     pd.testing.assert_frame_equal(described, runs)
 
 
@@ -266,7 +272,8 @@ def test_aggregate_makes_all_tables(study):
         "runs": 45,
         "drops": 30,
         "cells": 15,
-        "claims": 14,
+        "curves": 0,
+        "claims": 19,
     }
     pd.testing.assert_frame_equal(tables["runs"], runs.drop(columns="dense_row"))
     with pytest.raises(ValueError, match="'magnitude-u50' has runs but is not described"):

@@ -434,6 +434,34 @@ def test_subsets_are_nested_stratified_and_free_of_order(tmp_path):
         from_files(tmp_path, columns, **ONE, train_examples=201)
 
 
+@pytest.mark.parametrize("more", [{}, {"train_examples": 120}])
+def test_shares_of_the_training_data_are_nested_and_stratified(tmp_path, more):
+    rows = 200
+    columns = {"text": [f"t{i}" for i in range(rows)], "label": [int(i % 5 == 0) for i in range(rows)]}
+    whole = from_files(tmp_path, columns, **ONE, **more)[0]["train"]
+    for percent in (100, 70, 50, 25, 10, 1):
+        tables, manifest = from_files(tmp_path, columns, **ONE, **more, train_percent=percent)
+        wanted = max(1, round(len(whole) * percent / 100))
+        pd.testing.assert_frame_equal(tables["train"], whole.iloc[:wanted])
+        assert abs(tables["train"]["label"].sum() - wanted / 5) <= 1
+        assert len(tables["validation"]) == rows
+        assert manifest["splits"]["train"]["examples"] == wanted
+
+
+def test_the_first_rows_are_those_of_the_source_and_the_whole_is_the_same(tmp_path):
+    rows = 200
+    # Sorted by class, so that the first rows are of one class only.
+    columns = {"text": [f"t{i}" for i in range(rows)], "label": [int(i >= 150) for i in range(rows)]}
+    for percent in (100, 70, 10):
+        part = from_files(tmp_path, columns, **ONE, train_percent=percent, subset="first", subset_seed=3)[0]
+        assert set(part["train"]["text"]) == {f"t{i}" for i in range(rows * percent // 100)}
+        assert len(part["validation"]) == rows
+    assert part["train"]["label"].sum() == 0
+    first, drawn = (from_files(tmp_path, columns, **ONE, subset=how)[0] for how in ("first", "stratified"))
+    for split in first:
+        pd.testing.assert_frame_equal(first[split], drawn[split])
+
+
 def test_a_subset_is_drawn_evenly():
     ids = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, 30)
     times = np.zeros(30)

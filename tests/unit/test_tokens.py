@@ -15,7 +15,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer, ByteLevel
 from tokenizers.processors import BertProcessing, RobertaProcessing
 from transformers import PreTrainedTokenizerFast
 
-from junkdna.tokens import BATCH, load_tokenizer, read_tokens, tokenize, write_tokens
+from junkdna.tokens import BATCH, load_tokenizer, read_tokens, tokenize, without_text, write_tokens
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "blue", "green", "cat", "dog", "##s", ".", "?"]
 
@@ -158,6 +158,41 @@ def test_an_empty_text_is_one_token(tmp_path):
     table = pd.DataFrame({"text": ["", "a"], "label": [0, 1], "example_id": [1, 2]})
     tokens = tokenize(table, tokenizer, format="classification", max_length=8, num_labels=2)
     assert sequences(tokens)[0] == [tokenizer.eos_token_id] and len(sequences(tokens)[1]) == 1
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "decoder"])
+@pytest.mark.parametrize("format", ["classification", "pair", "choice"])
+def test_without_text_it_is_as_if_the_texts_were_empty(bert, tmp_path, kind, format):
+    tokenizer = load_tokenizer(bert if kind == "bert" else byte_level(tmp_path, roberta=kind == "roberta"))
+    table = table_of(format)
+    blank = without_text(tokenize(table, tokenizer, format=format, max_length=20), tokenizer)
+    empty = table.assign(text="")
+    if format == "pair":
+        empty["text_pair"] = ""
+    if format == "choice":
+        empty["options"] = [[""] * len(options) for options in table["options"]]
+    expected = tokenize(empty, tokenizer, format=format, max_length=20)
+    for name, value in vars(expected).items():
+        found = getattr(blank, name)
+        if isinstance(value, torch.Tensor):
+            assert torch.equal(found, value) and found.dtype == value.dtype, name
+        else:
+            assert found == value, name
+    wanted = {
+        ("bert", "classification"): [2, 3],
+        ("bert", "pair"): [2, 3, 3],
+        ("roberta", "choice"): [0, 1, 1, 1],
+        ("decoder", "classification"): [1],
+        ("decoder", "pair"): tokenizer("\n")["input_ids"],
+    }.get((kind, format))
+    assert wanted is None or sequences(blank)[0] == wanted
+
+
+def test_a_regression_has_no_null_input(bert):
+    tokenizer = load_tokenizer(bert)
+    tokens = tokenize(table_of("regression"), tokenizer, format="regression", max_length=12)
+    with pytest.raises(ValueError, match="found regression; legal for a null input: classification"):
+        without_text(tokens, tokenizer)
 
 
 @pytest.mark.parametrize("max_length", [3, 65])

@@ -5,140 +5,30 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel
 
 import junkdna.training.loop as loop
-from junkdna.compression.masks import build_mask
 from junkdna.models import load_classifier, prunable_weights
-from junkdna.specs import PruneSpec, TrainSpec
-from junkdna.tokens import Tokens
 from junkdna.training.batches import load_data, order_epoch, pad_batches
 from junkdna.training.regimes import grow_mask
 from junkdna.training.scale import Scale
 from junkdna.training.schedule import gradual_per_mille, plan_training
-
-DENSE = {"family": "dense", "level": 0.0, "method": "none"}
-PRUNED = {
-    "family": "magnitude",
-    "level": 40.0,
-    "method": "prune",
-    "score": "magnitude",
-    "selection": "global",
-    "scope": "body",
-    "per_mille": 400,
-    "keep": 0,
-    "group": 0,
-    "seed": 0,
-}
-SPEC = TrainSpec(
-    learning_rate=2e-3,
-    epochs=2,
-    max_steps=0,
-    batch_size=4,
-    accumulation=2,
-    warmup=0.1,
-    weight_decay=0.1,
-    clip=1.0,
-    precision="fp32",
-    bucket=3,
-    save_minutes=0.0,
-    gradual_end=0.7,
-    gradual_every=3,
+from trainings import (
+    DENSE,
+    PRUNED,
+    SPEC,
+    body_mask,
+    make_tokens,
+    prepare,
+    run,
+    same_bits,
+    save_checkpoint,
+    watch,
 )
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    model = BertModel(BertConfig(vocab_size=40, max_position_embeddings=24, **sizes), add_pooling_layer=True)
-    folder = tmp_path_factory.mktemp("checkpoint")
-    model.save_pretrained(folder)
-    return folder
-
-
-def make_tokens(examples: int, seed: int, format: str = "classification", segments: bool = False) -> Tokens:
-    """Sequences of random words; the label is whether word 7 occurs (the right option is where it does)."""
-    draw = np.random.default_rng(seed)
-    counts = draw.integers(2, 5, examples) if format == "choice" else np.ones(examples, dtype=np.int64)
-    labels = draw.integers(0, counts) if format == "choice" else draw.integers(0, 2, examples)
-    sequences = []
-    for label, count in zip(labels, counts, strict=True):
-        for option in range(count):
-            words = draw.integers(10, 40, draw.integers(3, 12))
-            if (option == label) if format == "choice" else label:
-                words[draw.integers(len(words))] = 7
-            sequences.append(words)
-    ids = torch.from_numpy(np.concatenate(sequences)).int()
-    offsets = np.cumsum([0, *[len(words) for words in sequences]])
-    label = torch.from_numpy(labels).float() * 2.5 if format == "regression" else torch.from_numpy(labels)
-    return Tokens(
-        input_ids=ids,
-        offsets=torch.from_numpy(offsets),
-        segments=(torch.arange(len(ids)) % 2).to(torch.uint8) if segments else None,
-        example_id=torch.arange(examples) * 11 + 3,
-        label=label,
-        options=torch.from_numpy(np.cumsum([0, *counts])) if format == "choice" else None,
-        format=format,
-        num_labels=1 if format in ("regression", "choice") else 2,
-        pad_id=0,
-    )
-
-
-def body_mask(checkpoint, recipe=PRUNED):
-    found = prunable_weights(load_classifier(checkpoint, 2, 0), "body")
-    weights = {name: entry.tensor.detach() for name, entry in found.items()}
-    dims = {name: entry.input_dim for name, entry in found.items()}
-    return build_mask(weights, dims, PruneSpec.from_mapping(recipe)), weights
-
-
-def run(checkpoint, tmp_path, *, recipe=PRUNED, regime="sparse", mask=None, spec=SPEC, **changed):
-    settings = {
-        "train": make_tokens(30, 1),
-        "validation": make_tokens(13, 2),
-        "seed": 5,
-        "after_step": None,
-    } | changed
-    return loop.finetune(
-        checkpoint=checkpoint,
-        mask=mask,
-        recipe=recipe,
-        regime=regime,
-        spec=spec,
-        state=tmp_path / "state.safetensors",
-        fingerprint="x",
-        device="cpu",
-        **settings,
-    )
-
-
-def prepare(checkpoint, recipe, regime, spec):
-    return loop.prepare_training(
-        checkpoint=checkpoint,
-        train=make_tokens(30, 1),
-        mask=None,
-        recipe=recipe,
-        regime=regime,
-        spec=spec,
-        seed=5,
-        device=torch.device("cpu"),
-    )
-
-
-def watch(seen: list, scope: str = "body"):
-    """An after_step that keeps a copy of the prunable weights after each step."""
-
-    def after_step(step, model):
-        found = prunable_weights(model, scope)
-        seen.append((step, {name: entry.tensor.detach().clone() for name, entry in found.items()}))
-
-    return after_step
-
-
-def same_bits(first, second) -> bool:
-    return first.predictions.drop(columns="scores").equals(second.predictions.drop(columns="scores")) and all(
-        (a == b).all() for a, b in zip(first.predictions.scores, second.predictions.scores, strict=True)
-    )
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoint"))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -291,12 +181,14 @@ def test_every_recipe_and_regime_of_a_seed_sees_the_same_batches(checkpoint, tmp
         (PRUNED | {"score": "random", "per_mille": 700}, "freeze", 5),
         (PRUNED, "regrow", 5),
         (PRUNED, "gradual", 5),
+        (PRUNED, "reinit", 5),
+        (DENSE, "scratch", 5),
         (DENSE, "dense", 6),
     ]:
         seen.append([])
         run(checkpoint, tmp_path, recipe=recipe, regime=regime, seed=seed)
-    assert all(batches == seen[0] for batches in seen[:5])
-    assert seen[5] != seen[0] and len(seen[0]) == 16
+    assert all(batches == seen[0] for batches in seen[:7])
+    assert seen[7] != seen[0] and len(seen[0]) == 16
 
 
 def test_a_group_of_batches_is_one_large_batch(checkpoint):

@@ -91,20 +91,29 @@ def make_tokens(examples: int, seed: int) -> Tokens:
 
 
 def run(
-    checkpoint, state: Path, *, regime="sparse", spec=SPEC, fingerprint="x", seed=5, after_step=None
+    checkpoint,
+    state: Path,
+    *,
+    regime="sparse",
+    spec=SPEC,
+    fingerprint="x",
+    seed=5,
+    traced=False,
+    after_step=None,
 ) -> Outcome:
     return finetune(
         checkpoint=Path(checkpoint),
         train=make_tokens(40, 1),
         validation=make_tokens(12, 2),
         mask=None,
-        recipe=DENSE if regime == "dense" else PRUNED,
+        recipe=DENSE if regime in ("dense", "scratch") else PRUNED,
         regime=regime,
         spec=spec,
         seed=seed,
         state=state,
         fingerprint=fingerprint,
         device="cpu",
+        traced=traced,
         after_step=after_step,
     )
 
@@ -132,7 +141,7 @@ def assert_same(first: Outcome, second: Outcome) -> None:
     assert first.history.drop(columns=TIMES).equals(second.history.drop(columns=TIMES))
 
 
-@pytest.mark.parametrize("regime", ["dense", "sparse", "freeze", "regrow", "gradual"])
+@pytest.mark.parametrize("regime", ["dense", "sparse", "freeze", "regrow", "gradual", "reinit", "scratch"])
 def test_an_interrupted_run_ends_with_the_same_bits(checkpoint, tmp_path, regime):
     state = tmp_path / "run" / "state.safetensors"
     whole = run(
@@ -149,6 +158,26 @@ def test_an_interrupted_run_ends_with_the_same_bits(checkpoint, tmp_path, regime
     assert not any(state.parent.iterdir()), "nothing stays behind"
     for fact in ("steps", "sparsity", "first_loss", "final_loss", "min_loss"):
         assert whole.facts[fact] == resumed.facts[fact]
+
+
+@pytest.mark.parametrize("stops", [(5, 9), (7, 14), (3, 6)], ids=["inside epochs", "at their ends", "before"])
+def test_an_interrupted_trace_is_whole(checkpoint, tmp_path, stops):
+    whole = run(checkpoint, tmp_path / "other.safetensors", regime="dense", traced=True)
+    for last in stops:
+        with pytest.raises(Interruption):
+            run(checkpoint, tmp_path / "state", regime="dense", traced=True, after_step=interrupt_at(last))
+    resumed = run(checkpoint, tmp_path / "state", regime="dense", traced=True)
+    assert_same(whole, resumed)
+    assert len(whole.confidences) == 80 and whole.confidences.equals(resumed.confidences)
+
+
+def test_a_traced_run_does_not_go_on_from_an_untraced_state(checkpoint, tmp_path, capfd):
+    state = tmp_path / "state.safetensors"
+    with pytest.raises(Interruption):
+        run(checkpoint, state, regime="dense", after_step=interrupt_at(9))
+    traced = run(checkpoint, state, regime="dense", traced=True)
+    assert traced.confidences.epoch.unique().tolist() == [1, 2]
+    assert "another training" in capfd.readouterr().err
 
 
 def test_a_run_killed_after_its_last_step_only_predicts(checkpoint, tmp_path, whole):

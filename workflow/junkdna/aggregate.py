@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from junkdna.bootstrap import Replicates
 from junkdna.cells import cells_table
 from junkdna.claims import claims_table
+from junkdna.curves import curves_table
 from junkdna.stacks import Stack, read_runs, score_draws
 from junkdna.tables import drops_table, runs_table
 
@@ -22,7 +24,7 @@ def aggregate(
     seed: int = 0,
     margin: float = 0.02,
 ) -> dict[str, pd.DataFrame]:
-    """Build the tables runs, drops, cells and claims of a study.
+    """Build the tables runs, drops, cells, curves and claims of a study.
 
     folders: one a run, each with `metrics.parquet` and `predictions.parquet`. expected: the keys of the runs
     asked for. tasks: slug -> {"metric", "format"}. recipes: slug -> expanded recipe. axes: slug ->
@@ -47,11 +49,13 @@ def tables_of(
     margin: float,
 ) -> dict[str, pd.DataFrame]:
     """Build the tables from what `read_runs` gives; the other arguments are those of `aggregate`."""
-    scores = score_draws(stacks, tasks, draws, seed)
-    runs = runs_table(facts, stacks, scores, tasks=tasks, recipes=recipes)
+    replicates = Replicates(seeds=tuple(sorted(facts["seed"].unique().tolist())), draws=draws)
+    scores = score_draws(stacks, tasks, replicates, seed)
+    runs = runs_table(facts, stacks, scores, replicates, tasks=tasks, recipes=recipes)
     return {
         "runs": runs.drop(columns="dense_row"),
-        "drops": drops_table(runs, stacks, scores),
-        "cells": cells_table(runs, scores, seed=seed),
-        "claims": claims_table(runs, scores, axes, margin=margin, seed=seed),
+        "drops": drops_table(runs, stacks, scores, replicates),
+        "cells": cells_table(runs, scores, replicates),
+        "curves": curves_table(runs, scores, replicates, recipes),
+        "claims": claims_table(runs, scores, replicates, axes, recipes, margin=margin),
     }

@@ -7,11 +7,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from junkdna.axes import axis_problems, expand_axes
 from junkdna.entries import checkpoint_problems, task_problems
-from junkdna.grid import expand_recipes, problem, resolve_tasks, training_of, valid_runs
+from junkdna.grid import resolve_tasks, training_of, valid_runs
+from junkdna.lookups import train_rows
+from junkdna.recipes import expand_recipes
 from junkdna.schema import schema_problems
+from junkdna.wording import problem
 
-TASK_DEFAULTS = {"max_length": 128, "subset_seed": 0}
+TASK_DEFAULTS = {"max_length": 128, "subset": "stratified", "subset_seed": 0}
 SPLITS = {"train": "train", "validation": "validation"}
 
 
@@ -20,12 +24,15 @@ def check(
 ) -> dict:
     """Return the config complete: defaults filled in, tasks with all that they inherit, numbers in one type.
 
+    Varied axes have their `tasks`, and these stand among the tasks (see `junkdna.axes`).
+
     human: row of the table of human scores -> its metric; None leaves those names unchecked.
     Raises one ValueError with a line for each problem: key, what was found, what is legal, the nearest name.
     The result is a fixed point, and its entries have sorted keys, so that they can be Snakemake params.
     """
     problems: list[str] = []
     config = _plain(config, "", problems)
+    problems += expand_axes(config)
     bases = _inherit(config, problems)
     problems += schema_problems(config, schema) + _unknown_names(config)
     if not problems:
@@ -36,10 +43,10 @@ def check(
             problems += task_problems(f"tasks.{name}", task, human)
         for name, checkpoint in config["checkpoints"].items():
             problems += checkpoint_problems(f"checkpoints.{name}", checkpoint)
-        problems += _unmatched_axes(config)
+        config["tasks"] = {name: _with_defaults(task) for name, task in config["tasks"].items()}
+        problems += [*axis_problems(config), *_unmatched_axes(config)]
     if lines := _once(problems, bases):
         raise ValueError("\n".join(lines))
-    config["tasks"] = {name: _with_defaults(task) for name, task in config["tasks"].items()}
     return {section: _tidy(section, content) for section, content in config.items()}
 
 
@@ -57,7 +64,7 @@ def _inherit(config: dict, problems: list[str]) -> dict[str, str]:
 
 def _with_defaults(task: dict[str, Any]) -> dict[str, Any]:
     """Fill in what neither the task nor its bases say."""
-    splits = {"splits": SPLITS | task.get("splits", {})} if "hub" in task["source"] else {}
+    splits = {"splits": SPLITS | task.get("splits", {})} if "hub" in task.get("source", {}) else {}
     return TASK_DEFAULTS | task | splits
 
 
@@ -157,7 +164,7 @@ def _unmatched_axes(config: Mapping[str, Any]) -> list[str]:
         axis = config["axes"][name]
         if not axis["matched"]:
             continue
-        sizes = {task: _train_examples(config["tasks"][task]) for task in axis["tasks"]}
+        sizes = {task: train_rows(config["tasks"][task]) for task in axis["tasks"]}
         where = f"axes.{name}.matched"
         if None in sizes.values() or len(set(sizes.values())) > 1:
             shown = ", ".join(f"{task} {size or 'all'}" for task, size in sizes.items())
@@ -171,8 +178,3 @@ def _unmatched_axes(config: Mapping[str, Any]) -> list[str]:
                         f"{where}: found {key} {shown} on {checkpoint}; legal: the same on every task"
                     )
     return lines
-
-
-def _train_examples(task: Mapping[str, Any]) -> int | None:
-    """Asked size of the training set, None where it is all that the source has."""
-    return task.get("train_examples", task["source"].get("generate", {}).get("train"))

@@ -1,229 +1,199 @@
-"""The claims of the Junk DNA hypothesis, each as an effect with an interval.
+"""The table of claims of the Junk DNA hypothesis: effects with intervals, corrected p-values and verdicts.
 
-An effect is turned so that a positive value speaks for the claim, and is measured in chance-corrected
-retention (1 = as good as dense). All come from one paired pigeonhole bootstrap of seeds and examples.
-Only runs that trained enter: a collapsed run says that optimisation failed, not what the weights knew.
-How many were left out is part of the sentence.
+All effects come from one axis of replicates of seeds and examples, so they are paired, and the mean of several
+is judged as they are. Only runs that trained enter: a collapsed run says that optimisation failed, not what the
+weights knew. How many were left out is part of the sentence.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from junkdna.bootstrap import interval, mean_over_seeds, seed_weights
-from junkdna.caveats import failures_caveat, levels_caveat, order_found, size_caveat
-from junkdna.tables import retention_draws
-from junkdna.verdicts import MIN_SEEDS, judge
+from junkdna.bootstrap import Replicates, variance_parts
+from junkdna.claims_curves import along_axis, monotone
+from junkdna.claims_quantization import quantization_differs
+from junkdna.claims_training import budgets_of, irreversible, irreversible_by_budget, small_weights
+from junkdna.effects import Effect, limits, p_against
+from junkdna.families import MIN_SEEDS, Family, families_of
+from junkdna.multiplicity import benjamini_hochberg, holm
+from junkdna.power import seeds_needed
+from junkdna.verdicts import LEVEL, judge
 
-USED = ["task", "regime", "level", "seed", "train_examples", "trained"]
-# Selecting from Arrow strings is an order of magnitude slower, and curves are selected from all the time.
-PLAIN = {"task": object, "regime": object}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Curve:
-    """One checkpoint under one recipe family.
-
-    runs: rows of `runs_table` with `row` (place in `retention`) and `usable` (trained, retention defined).
-    retention: draws [rows, 1 + B]. weights: of each seed, [1 + B].
-    """
-
-    checkpoint: str
-    recipes: str
-    runs: pd.DataFrame
-    retention: np.ndarray
-    weights: dict[int, np.ndarray]
+TRENDS = ("n_axis", "p_page", "p_jt", "p_tost")
+# The claims that were declared first, at most six, each with the words for its mean over {n}.
+PRIMARY = {
+    "monotone": ("curve", "retention falls by {effect} points per 10 points of sparsity"),
+    "harder-falls-further": ("axis", "the hardest task keeps {effect} points less than the easiest"),
+    "interaction": ("axis", "the hardest task falls by {effect} points more per 10 points of sparsity"),
+    "irreversible": ("cell", "{effect} points stay missing after training with every weight"),
+    "small-weights": ("cell", "keeping the small weights frozen is worth {effect} points"),
+    "quantization-differs": (
+        "axis",
+        "pruning separates tasks by {effect} points a step more than quantization",
+    ),
+}
+# One-sided levels at which more seeds are asked to decide: of a single effect, that of its 95 % interval; of a
+# claim as a whole Holm's strictest.
+CELL_ALPHA, PRIMARY_ALPHA = 0.025, LEVEL / len(PRIMARY)
+PLURALS = {"curve": "curves", "axis": "axes", "cell": "cells"}
 
 
 def claims_table(
     runs: pd.DataFrame,
     draws: np.ndarray,
+    replicates: Replicates,
     axes: Mapping[str, Mapping],
+    recipes: Mapping[str, Mapping] | None = None,
     *,
     margin: float = 0.02,
-    seed: int = 0,
 ) -> pd.DataFrame:
-    """Judge every claim on every checkpoint and recipe family, one row a claim and subject.
+    """Judge every claim as a whole and on every checkpoint, recipe family and subject.
 
-    runs: from `runs_table`; draws: its scores [runs, 1 + B]. axes: slug -> {"tasks": easy to hard};
-    tasks without runs are passed over. margin: the smallest difference in retention that matters.
-    Columns: claim, checkpoint, recipes, subject (a task or an axis), level, regime, effect, low, high,
-    n_runs, n_seeds (of the cell that has fewest), n_left_out, margin, verdict (see `verdict`), sentence.
+    runs: from `runs_table`; draws: its scores [runs, R]. axes: slug -> {"tasks": easy to hard} and, where one
+    task is varied, "task", "vary" and "values"; tasks without runs are passed over. recipes: slug -> expanded
+    recipe; without it every family prunes and none is a control. margin: the smallest difference in retention
+    that matters.
+    Columns: scope (`primary`: the mean of a claim's effects, at most six rows; `cell`: the single ones), claim,
+    checkpoint, recipes, subject (a task or an axis), level, regime, effect, low, high, n_runs, n_seeds (of the
+    cell that has fewest), n_left_out, p (one-sided, against the margin), p_holm (over the primary rows), p_bh
+    (over the others), n_axis, p_page, p_jt, p_tost where they apply (see the modules `claims_*`), seeds_needed
+    (by `power`, where the claim is not decided), margin, verdict (see `verdict`), sentence.
     """
-    retention = retention_draws(runs, draws)
-    weights = seed_weights(list(runs["seed"]), draws.shape[1] - 1, seed)
-    rows = []
-    curves = runs[runs["family"] != "dense"].groupby(["checkpoint", "family", "selection"], sort=False)
-    for (checkpoint, family, selection), chosen in curves:
-        defined = np.isfinite(retention[chosen.index, 0])
-        curve = Curve(
-            checkpoint=checkpoint,
-            recipes=family if selection == "none" else f"{family} {selection}",
-            runs=chosen[USED]
-            .astype(PLAIN)
-            .assign(row=np.arange(len(chosen)), defined=defined, usable=chosen["trained"] & defined),
-            retention=retention[chosen.index],
-            weights=weights,
-        )
-        for task in chosen["task"].unique():
-            rows += _monotone(curve, task)
-        for axis, described in axes.items():
-            rows += _harder(
-                curve, axis, [task for task in described["tasks"] if (chosen["task"] == task).any()]
-            )
-        for task, level in chosen[["task", "level"]].drop_duplicates().itertuples(index=False):
-            rows += _irreversible(curve, task, level) + _small_weights(curve, task, level)
-    if not rows:
+    effects = study_effects(runs, draws, replicates, axes, recipes, margin)
+    if not effects:
         raise ValueError("claims: nothing to judge; the study needs runs of recipes other than dense")
-    return judge(pd.DataFrame(rows), margin)
+    primary = [_pooled(claim, effects) for claim in PRIMARY]
+    rows = [_row(each, "primary", replicates, margin) for each in primary if each is not None]
+    rows += [_row(each, "cell", replicates, margin) for each in effects]
+    table = pd.DataFrame(rows)
+    first = (table["scope"] == "primary").to_numpy()
+    p = table["p"].to_numpy()
+    table["p_holm"] = np.where(first, holm(np.where(first, p, np.nan)), np.nan)
+    table["p_bh"] = np.where(first, np.nan, benjamini_hochberg(np.where(first, np.nan, p)))
+    return judge(table, margin)
 
 
-def _monotone(curve: Curve, task: str) -> list[dict]:
-    """Slope of mean retention on level by least squares, the dense point (level 0, retention 1) included."""
-    rows = _rows(curve, [task], "sparse")
-    if rows.empty:
-        return []
-    levels = _common_levels(rows, [task])
-    effect = None
-    if levels:
-        means = [_mean(curve, rows[rows["level"] == level]) for level in levels]
-        effect = -10 * _slope(np.array([0.0, *levels]), np.stack([np.ones_like(means[0]), *means]))
-    words = f"On {task}, retention falls by {{effect}} points per 10 points of sparsity"
-    return [_row(curve, "monotone", task, effect, rows, words, levels_caveat(rows, levels), levels=levels)]
+def study_effects(
+    runs: pd.DataFrame,
+    draws: np.ndarray,
+    replicates: Replicates,
+    axes: Mapping[str, Mapping],
+    recipes: Mapping[str, Mapping] | None,
+    margin: float,
+) -> list[Effect]:
+    """Every single effect of a study, family by family; arguments as `claims_table` has them."""
+    families = families_of(runs, draws, replicates, recipes)
+    budgets = budgets_of(axes)
+    base = {task: name for name, each in budgets.items() for task in each.tasks}
+    trained_less = families_of(runs, draws, replicates, recipes, twin_task=base) if base else families
+    effects: list[Effect] = []
+    for family, first in zip(families, trained_less, strict=True):
+        for task in family.tasks:
+            effects += monotone(family, task, pooled=base.get(task, task) == task)
+        for name, tasks in difficulty_axes(axes, family):
+            effects += along_axis(family, name, tasks)
+        for task, level in dict.fromkeys((task, level) for task, _, level in family.cells):
+            longer = base.get(task, task) != task
+            of_budgets: list[Effect] = []
+            if task in budgets:
+                of_budgets = irreversible_by_budget(family, first, families, task, level, budgets[task])
+            # What a longer training leaves is told with the budgets of its task.
+            if not longer or base[task] not in family.tasks:
+                effects += of_budgets or irreversible(family, families, task, level)
+            effects += small_weights(family, families, task, level, pooled=not longer)
+    for quantized, pruned in _against(families):
+        for name, tasks in difficulty_axes(axes, quantized):
+            effects += quantization_differs(quantized, pruned, name, tasks, margin)
+    return effects
 
 
-def _harder(curve: Curve, axis: str, tasks: list[str]) -> list[dict]:
-    """Mean retention of each task over the levels that all tasks of the axis have in common."""
-    rows = _rows(curve, tasks, "sparse")
-    if len(tasks) < 2 or rows["task"].nunique() < len(tasks):
-        return []
-    levels = _common_levels(rows, tasks)
-    area = None
-    if levels:
-        means = {cell: _mean(curve, at) for cell, at in rows.groupby(["task", "level"])}
-        area = np.stack([np.mean([means[task, level] for level in levels], axis=0) for task in tasks])
-    over = f"over {len(levels)} common level{'s' * (len(levels) != 1)}"
-    words = f"On the axis {axis}, {tasks[-1]} keeps {{effect}} points less than {tasks[0]} {over}"
-    ends = rows[rows["task"].isin([tasks[0], tasks[-1]])]
-    caveat = levels_caveat(rows, levels)
-    effect = None if area is None else area[0] - area[-1]
-    out = [
-        _row(
-            curve,
-            "harder-falls-further",
-            axis,
-            effect,
-            ends,
-            words,
-            caveat + size_caveat(ends),
-            levels=levels,
-        )
+def difficulty_axes(axes: Mapping[str, Mapping], family: Family) -> list[tuple[str, list[str]]]:
+    """The axes of difficulty with those of their tasks that a family has; a budget is no difficulty."""
+    held = set(family.tasks)
+    return [
+        (name, [task for task in axis["tasks"] if task in held])
+        for name, axis in axes.items()
+        if axis.get("vary") != "budget"
     ]
-    if len(tasks) > 2:
-        words = (
-            f"On the axis {axis}, each of the {len(tasks) - 1} steps of difficulty costs {{effect}} points"
-        )
-        effect = None
-        if area is not None:
-            effect = -_slope(np.arange(len(tasks), dtype=float), area)
-            caveat = order_found(tasks, area) + caveat
-        caveat += size_caveat(rows)
-        out.append(_row(curve, "difficulty-order", axis, effect, rows, words, caveat, levels=levels))
-    return out
 
 
-def _irreversible(curve: Curve, task: str, level: float) -> list[dict]:
-    """1 - retention after training, in the sparse and the regrow regime, at levels where both were run."""
-    cells = {regime: _rows(curve, [task], regime, level) for regime in ("sparse", "regrow")}
-    if any(cell.empty for cell in cells.values()):
-        return []
-    out = []
-    for regime, cell in cells.items():
-        mean = _mean(curve, cell)
-        effect = None if mean is None else 1 - mean
-        words = f"At {level:g} % on {task}, {{effect}} points are missing after training ({regime})"
-        out.append(_row(curve, "irreversible", task, effect, cell, words, level=level, regime=regime))
-    return out
+def _against(families: Sequence[Family]) -> Iterable[tuple[Family, Family]]:
+    """Each quantized family with each of the same checkpoint that prunes and is no control."""
+    for quantized in families:
+        for pruned in families:
+            same = quantized.checkpoint == pruned.checkpoint
+            if same and quantized.method == "quantize" and pruned.method == "prune" and not pruned.control:
+                yield quantized, pruned
 
 
-def _small_weights(curve: Curve, task: str, level: float) -> list[dict]:
-    """Retention with the small weights frozen at their values minus without them, paired by seed."""
-    freeze, sparse = (_rows(curve, [task], regime, level) for regime in ("freeze", "sparse"))
-    if sparse.empty or freeze.empty:
-        return []
-    seeds = sorted(set(sparse.loc[sparse["usable"], "seed"]) & set(freeze.loc[freeze["usable"], "seed"]))
-    effect = None
-    if seeds:
-        kept, lost = (cell.set_index("seed").loc[seeds, "row"].to_numpy() for cell in (freeze, sparse))
-        effect = mean_over_seeds(curve.retention[kept] - curve.retention[lost], seeds, curve.weights)
-    cells = pd.concat([sparse, freeze])
-    cells["usable"] &= cells["seed"].isin(seeds)
-    words = f"At {level:g} % on {task}, keeping the small weights frozen is worth {{effect}} points"
-    return [_row(curve, "small-weights", task, effect, cells, words, level=level, regime="freeze")]
+def _pooled(claim: str, effects: Sequence[Effect]) -> Effect | None:
+    """The mean of a claim's effects over subjects, checkpoints and families: one effect for the claim.
 
-
-def _rows(curve: Curve, tasks: list[str], regime: str, level: float | None = None) -> pd.DataFrame:
-    rows = curve.runs[curve.runs["task"].isin(tasks) & (curve.runs["regime"] == regime)]
-    return rows if level is None else rows[rows["level"] == level]
-
-
-def _common_levels(rows: pd.DataFrame, tasks: list[str]) -> list[float]:
-    """Levels at which every task has enough usable seeds; where there are none, at least one usable seed.
-
-    One failed run must not cost a whole curve its verdict, nor may a level with a single survivor enter it.
+    Controls and tasks with a longer training stay out where there is anything else, and so do effects with
+    fewer seeds than a claim needs. Of `irreversible` the regrow regime counts (every weight may train), and
+    where budgets were varied these effects alone.
     """
-    usable = rows[rows["usable"]].groupby(["level", "task"])["seed"].nunique().unstack("task")
-    fewest = usable.reindex(columns=tasks).fillna(0).min(axis=1)
-    enough = fewest[fewest >= MIN_SEEDS]
-    return sorted((enough if len(enough) else fewest[fewest > 0]).index)
-
-
-def _mean(curve: Curve, cell: pd.DataFrame) -> np.ndarray | None:
-    """Mean retention [1 + B] over the seeds of a cell that are usable, None when there are none."""
-    cell = cell[cell["usable"]]
-    if cell.empty:
+    chosen = [each for each in effects if each.claim == claim]
+    chosen = [each for each in chosen if each.pooled] or chosen
+    if claim == "irreversible":
+        chosen = [each for each in chosen if each.regime == "regrow"]
+        chosen = [each for each in chosen if "n_axis" in each.more] or chosen
+    if not chosen:
         return None
-    return mean_over_seeds(curve.retention[cell["row"]], list(cell["seed"]), curve.weights)
+    measured = [each for each in chosen if each.values is not None]
+    measured = [each for each in measured if each.n_seeds >= MIN_SEEDS] or measured
+    kind, words = PRIMARY[claim]
+    number = f"{len(measured)} {PLURALS[kind] if len(measured) != 1 else kind}"
+    left_out = len(chosen) - len(measured)
+    return Effect(
+        claim=claim,
+        checkpoint=_one_or_all([each.checkpoint for each in chosen], "checkpoints"),
+        recipes=_one_or_all([each.recipes for each in chosen], "recipe families"),
+        subject=_one_or_all([each.subject for each in chosen], "subjects"),
+        words=f"Over {number}, {words}",
+        values=np.mean([each.values for each in measured], axis=0) if measured else None,
+        n_runs=sum(each.n_runs for each in measured),
+        n_seeds=min((each.n_seeds for each in measured), default=0),
+        n_left_out=sum(each.n_left_out for each in chosen),
+        regime=chosen[0].regime,
+        caveat=f" {left_out} more could not be measured on {MIN_SEEDS} seeds." * (left_out > 0),
+    )
 
 
-def _slope(at: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Least-squares slope [1 + B] of values [k, 1 + B] on at [k]."""
-    centred = at - at.mean()
-    return (centred @ values) / (centred @ centred)
+def _one_or_all(names: Sequence[str], what: str) -> str:
+    kinds = list(dict.fromkeys(names))
+    return kinds[0] if len(kinds) == 1 else f"{len(kinds)} {what}"
 
 
-def _row(
-    curve: Curve,
-    claim: str,
-    subject: str,
-    effect: np.ndarray | None,
-    rows: pd.DataFrame,
-    words: str,
-    caveat: str = "",
-    *,
-    level: float = np.nan,
-    levels: list[float] | None = None,
-    regime: str = "sparse",
-) -> dict:
-    """One effect [1 + B] and the runs behind it (at `levels`, None for all); `words` has a place for it."""
-    usable = rows[rows["usable"] & (rows["level"].isin(levels) if levels else True)]
-    seeds = usable.groupby(["task", "regime", "level"])["seed"].nunique()
-    low, high = (np.nan, np.nan) if effect is None else interval(effect)
+def _row(effect: Effect, scope: str, replicates: Replicates, margin: float) -> dict:
+    value = low = high = p = np.nan
+    needed, examples = None, False
+    if effect.values is not None:
+        value, low, high = limits(effect.values, replicates)
+        p = p_against(effect.values, replicates, margin)
+        alpha = PRIMARY_ALPHA if scope == "primary" else CELL_ALPHA
+        if not (p <= alpha or high < margin) or effect.n_seeds < MIN_SEEDS:
+            parts = variance_parts(np.atleast_2d(effect.values)[0], replicates)
+            needed, examples = seeds_needed(parts, margin, share=1 - 2 * alpha)
     return {
-        "claim": claim,
-        "checkpoint": curve.checkpoint,
-        "recipes": curve.recipes,
-        "subject": subject,
-        "level": level,
-        "regime": regime,
-        "effect": np.nan if effect is None else float(effect[0]),
-        "low": float(low),
-        "high": float(high),
-        "n_runs": len(usable),
-        "n_seeds": int(seeds.min()) if len(seeds) else 0,
-        "n_left_out": len(rows) - len(usable),
-        "words": words,
-        "caveat": failures_caveat(rows) + caveat,
+        "scope": scope,
+        "claim": effect.claim,
+        "checkpoint": effect.checkpoint,
+        "recipes": effect.recipes,
+        "subject": effect.subject,
+        "level": effect.level,
+        "regime": effect.regime,
+        "effect": value,
+        "low": low,
+        "high": high,
+        "n_runs": effect.n_runs,
+        "n_seeds": effect.n_seeds,
+        "n_left_out": effect.n_left_out,
+        "p": p,
+        **{name: float(effect.more.get(name, np.nan)) for name in TRENDS},
+        "seeds_needed": np.nan if needed is None else float(needed),
+        "words": effect.words,
+        "caveat": effect.caveat,
+        "examples_short": examples,
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from junkdna.grid import problem
+from junkdna.wording import problem
 
 # Format -> columns that it needs, columns that it may have.
 COLUMNS = {
@@ -74,7 +74,7 @@ def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] 
     if "splits" in task and kind != "hub":
         lines.append(f"{where}.splits: found beside {kind}; legal: beside hub only")
     if kind == "generate":
-        own = [key for key in ("columns", "labels") if key in task]
+        own = [key for key in ("columns", "labels", "rows") if key in task]
         lines += [f"{where}.{key}: found beside generate; legal: beside hub and path only" for key in own]
     else:
         lines += _column_problems(where, task)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from junkdna.panels import dense_panel, legend, performance_panel, regime_panel
 from junkdna.style import BAR, GREY, REGIMES, SHAPES, difficulty_colours, theme
+from junkdna.training_figures import budget_figure
 
 Curve = tuple[str, str, str]
 CURVE = ["checkpoint", "family", "selection"]
@@ -20,6 +21,8 @@ GLOSSARY = {
     "freeze": "small weights kept as pre-trained, never trained",
     "regrow": "small weights removed, then all weights train",
     "gradual": "small weights removed little by little while training",
+    "reinit": "small weights drawn anew, then all weights train",
+    "scratch": "every weight drawn anew, nothing pre-trained",
 }
 
 
@@ -28,18 +31,22 @@ def study_figures(
 ) -> dict[str, alt.TopLevelMixin]:
     """Draw the figures of a study: `dense`, and for each axis `performance-<axis>` and `regimes-<axis>`.
 
-    axes: slug -> {"tasks": easy to hard}. A figure for which there are no runs is left out. only: draw just
-    this one; ValueError when the study has no such figure.
+    axes: slug -> {"tasks": easy to hard}; one of `vary: budget` has `budget-<axis>` instead. A figure for which
+    there are no runs is left out. only: draw just this one; ValueError when the study has no such figure.
     """
     ordered = list(dict.fromkeys(task for axis in axes.values() for task in axis["tasks"]))
     ordered += [task for task in cells["task"].unique() if task not in ordered]
     makers = {"dense": partial(dense_scores, cells, ordered, title="Dense models against chance")}
     for name, axis in axes.items():
         tasks, own = axis["tasks"], cells[cells["task"].isin(axis["tasks"])]
+        if axis.get("vary") == "budget":
+            title = f"Does more training bring it back? {axis['task']}"
+            makers[f"budget-{name}"] = partial(budget_figure, cells, tasks, axis["values"], title=title)
+            continue
         if (own["regime"] == "sparse").any():
             title = f"Performance against sparsity: {name}"
             makers[f"performance-{name}"] = partial(performance, cells, runs, tasks, title=title)
-        if own["regime"].isin(set(REGIMES) - {"sparse"}).any():
+        if own["regime"].isin(set(REGIMES) - {"sparse", "scratch"}).any():
             makers[f"regimes-{name}"] = partial(
                 regimes, cells, runs, tasks, title=f"Regimes side by side: {name}"
             )
@@ -68,7 +75,7 @@ def performance(
     size = {"width": 700 if len(curves) == 1 else 385, "height": 300}
     panels = []
     for curve in curves:
-        lines, dots = _of_curve(chosen, curve, dense=True), _of_curve(single, curve)
+        lines, dots = _of_curve(chosen, curve, beside="dense"), _of_curve(single, curve)
         panel = performance_panel(lines, dots, color=color, shape=shape)
         panels.append(panel.properties(title=_panel_title(_name(curve), offset=8), **size))
     panels[0] = panels[0].add_params(alt.selection_point(name="picked", fields=["task"], bind="legend"))
@@ -93,7 +100,7 @@ def regimes(cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title:
     """
     of_tasks = (cells["task"].isin(tasks) & cells["regime"].isin(REGIMES), runs["task"].isin(tasks))
     chosen, single = cells[of_tasks[0]], runs[of_tasks[1]]
-    other = chosen[chosen["regime"] != "sparse"]
+    other = chosen[(chosen["regime"] != "sparse") & (chosen["family"] != "dense")]
     if other.empty:
         raise ValueError(f"figures: no regime but sparse was run on {', '.join(tasks) or 'these tasks'}")
     tasks = [task for task in tasks if (other["task"] == task).any()]
@@ -107,7 +114,8 @@ def regimes(cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title:
         panels = []
         for index, task in enumerate(tasks):
             means, runs_of = (
-                table[table["task"] == task] for table in (_of_curve(chosen, curve), _of_curve(single, curve))
+                rows[rows["task"] == task]
+                for rows in (_of_curve(table, curve, beside="scratch") for table in (chosen, single))
             )
             first = index % columns == 0
             panel = regime_panel(means, runs_of, names, first=first, color=color, shape=shape)
@@ -134,7 +142,7 @@ def dense_scores(cells: pd.DataFrame, tasks: list[str], *, title: str) -> alt.To
 
     tasks: in the order to draw. ValueError when none has a dense run.
     """
-    dense = cells[(cells["family"] == "dense") & cells["task"].isin(tasks)]
+    dense = cells[(cells["regime"] == "dense") & cells["task"].isin(tasks)]
     if dense.empty:
         raise ValueError(f"figures: no dense run on {', '.join(tasks) or 'these tasks'}")
     dense = dense.sort_values("task", key=lambda names: names.map(tasks.index), kind="stable")
@@ -186,9 +194,9 @@ def _name(curve: Curve) -> str:
     return f"{checkpoint}, {family}" if selection == "none" else f"{checkpoint}, {family} {selection}"
 
 
-def _of_curve(table: pd.DataFrame, curve: Curve, *, dense: bool = False) -> pd.DataFrame:
-    """The rows of a curve in drawing order; `dense` adds its dense ones, which stand at level 0."""
+def _of_curve(table: pd.DataFrame, curve: Curve, *, beside: str = "") -> pd.DataFrame:
+    """The rows of a curve in drawing order; `beside` adds those of a regime that stands at level 0 (dense, scratch)."""
     checkpoint, family, selection = curve
     own = (table["family"] == family) & (table["selection"] == selection)
-    own |= dense & (table["family"] == "dense")
+    own |= (table["family"] == "dense") & (table["regime"] == beside)
     return table[(table["checkpoint"] == checkpoint) & own].sort_values("level", kind="stable")

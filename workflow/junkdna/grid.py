@@ -1,40 +1,21 @@
-"""What a study consists of: recipes, tasks, runs.
+"""What a study consists of: its tasks and its runs.
 
 Every function takes the config, or a part of it, as `checking.check` returns it.
 Standard library only: Snakemake imports this on every dry run.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
-DENSE = {"family": "dense", "level": 0.0, "method": "none"}
+from junkdna.recipes import expand_recipes, legal_regimes, sweep_recipes
+from junkdna.wording import problem, raise_all
+
 SLUG = "[a-z0-9]+(?:-[a-z0-9]+)*"
-# What decides the mask of a pruning recipe, and what decides the examples of a task.
-SPEC_KEYS = ("group", "keep", "per_mille", "scope", "score", "seed", "selection")
-DATA_KEYS = ("columns", "format", "labels", "source", "splits", "subset_seed")
-DATA_KEYS += ("train_examples", "validation_examples", "version")
+# What decides the examples of a task.
+DATA_KEYS = ("columns", "format", "labels", "source", "splits", "subset", "subset_seed")
+DATA_KEYS += ("train_examples", "train_percent", "validation_examples", "version")
 SOURCE_KINDS = ("hub", "path", "generate", "pretrain")
-
-
-def problem(where: str, found: object, legal: str | Iterable[str], *, what: str = "") -> str:
-    """One line about the wrong value `found` of the key `where`.
-
-    legal: all legal names (the line then proposes the nearest), or words that describe what is legal.
-    what: what `found` is, where the key does not tell ("regime").
-    """
-    shown = repr(found) if isinstance(found, str | int | float) else str(found)
-    line = f"{where}: found {what} {shown}" if what else f"{where}: found {shown}"
-    if isinstance(legal, str):
-        return f"{line}; legal: {legal}"
-    names = list(legal)
-    near = get_close_matches(str(found), names, n=1)
-    if len(names) > 30:  # a whole catalog would drown the message
-        close = get_close_matches(str(found), names, n=10, cutoff=0) or names[:10]
-        names = [*close, f"and {len(names) - len(close)} more"]
-    line += f"; legal: {', '.join(names) or 'nothing, none is defined'}"
-    return f"{line}; did you mean {near[0]!r}?" if near else line
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +61,7 @@ def resolve_tasks(tasks: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             for link in reversed(chain):
                 entry = merge(entry, tasks[link])
             resolved[name] = {key: value for key, value in entry.items() if key != "base"}
-    _raise(problems)
+    raise_all(problems)
     return resolved
 
 
@@ -91,80 +72,9 @@ def study_tasks(config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*on_axes, *study["tasks"]]))
 
 
-def expand_recipes(sweeps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Expand each sweep to one flat recipe a level, by slug; `dense` comes first.
-
-    `level` is the percent of weights removed. The N:M recipes of sweep `x` are of the family `x-nm`: at equal
-    level they are another point than the unstructured recipe, so the two never share a curve.
-    Raises ValueError, one line for each wrong level or name.
-    """
-    recipes, problems = {"dense": dict(DENSE)}, []
-    for name, sweep in sweeps.items():
-        where = f"sweeps.{name}"
-        levels = {**_unstructured(where, name, sweep, problems), **_structured(where, name, sweep, problems)}
-        if name == "dense":
-            problems.append(f"{where}: found the name 'dense'; legal: any other, dense is always there")
-        if not {"sparsity", "keep"} & set(sweep):
-            problems.append(f"{where}: found no level; legal: a list of levels under sparsity, keep, or both")
-        if "keep" in sweep and f"{name}-nm" in sweeps:
-            taken = f"{where}.keep names its N:M recipes {name}-nm"
-            problems.append(f"sweeps.{name}-nm: found the name {name + '-nm'!r}; legal: any other, {taken}")
-        common = {"method": "prune", "score": sweep["score"], "scope": sweep["scope"], "seed": sweep["seed"]}
-        recipes |= {slug: dict(sorted({**common, **level}.items())) for slug, level in levels.items()}
-    for name in sorted(set(sweeps) & set(recipes) - {"dense"}):
-        problems.append(f"sweeps.{name}: found the name of a recipe of another sweep; legal: any other")
-    _raise(problems)
-    return recipes
-
-
-def _unstructured(where: str, name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict]:
-    levels: dict[str, dict] = {}
-    for percent in sweep.get("sparsity", []):
-        per_mille = round(percent * 10)
-        if abs(percent * 10 - per_mille) > 1e-9 or not 0 < per_mille < 1000:
-            legal = "percent of the weights removed, from 1 to 99.9 with at most one decimal"
-            problems.append(problem(f"{where}.sparsity", percent, legal))
-            continue
-        whole, tenth = divmod(per_mille, 10)
-        level = {"family": name, "level": per_mille / 10, "selection": sweep["selection"]}
-        slug = f"{name}-u{whole}-{tenth}" if tenth else f"{name}-u{whole}"
-        levels[slug] = {**level, "per_mille": per_mille, "keep": 0, "group": 0}
-    return levels
-
-
-def _structured(where: str, name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict]:
-    levels: dict[str, dict] = {}
-    for pattern in sweep.get("keep", []):
-        keep, group = (int(number) for number in pattern.split("of"))
-        if not 0 < keep < group <= 32:
-            problems.append(problem(f"{where}.keep", pattern, "NofM with 0 < N < M <= 32, such as 2of8"))
-            continue
-        removed = round(100 * (group - keep) / group, 4)
-        level = {"family": f"{name}-nm", "level": removed, "selection": "nm"}
-        levels[f"{name}-{pattern}"] = {**level, "per_mille": 0, "keep": keep, "group": group}
-    return levels
-
-
-def spec_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the mask of a pruning recipe; keys sorted."""
-    return {key: recipe[key] for key in SPEC_KEYS}
-
-
 def data_of(task: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the examples of a task, of these keys those that it has; keys sorted."""
     return {key: task[key] for key in DATA_KEYS if key in task}
-
-
-def legal_regimes(recipe: Mapping[str, Any]) -> tuple[str, ...]:
-    """The regimes that fit a recipe.
-
-    `dense` needs uncompressed weights, all others a mask. `gradual` is gradual magnitude pruning: its mask
-    follows the magnitudes as they train, without a pattern.
-    """
-    if recipe["method"] == "none":
-        return ("dense",)
-    grows = recipe["score"] == "magnitude" and recipe["selection"] != "nm"
-    return ("sparse", "freeze", "regrow", "gradual") if grows else ("sparse", "freeze", "regrow")
 
 
 def valid_runs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -177,7 +87,7 @@ def valid_runs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     study, recipes, tasks = config["study"], expand_recipes(config["sweeps"]), study_tasks(config)
     if not tasks:
         raise ValueError("study.tasks: found no task, here or on study.axes; legal: at least one")
-    sweeps = {name: list(expand_recipes({name: sweep}))[1:] for name, sweep in config["sweeps"].items()}
+    sweeps = sweep_recipes(config["sweeps"])
     cells: dict[tuple, None] = {}
     problems: list[str] = []
     for number, block in enumerate(study["runs"]):
@@ -190,7 +100,7 @@ def valid_runs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         )
         grid = product(checkpoints, block.get("tasks", tasks), chosen, block["regimes"], seeds)
         cells.update(dict.fromkeys(grid))
-    _raise(problems)
+    raise_all(problems)
     twins = dict.fromkeys(
         (checkpoint, task, "dense", "dense", seed) for checkpoint, task, _, _, seed in cells
     )
@@ -237,14 +147,14 @@ def _misfits(where: str, regimes: Sequence[str], chosen: Mapping[str, Any]) -> l
 
 
 def training_of(config: Mapping[str, Any], checkpoint: str, task: str) -> dict[str, Any]:
-    """The hyper-parameters of a run: the study's, under the checkpoint's, under the task's; keys sorted."""
+    """The hyper-parameters of a run: the study's, under the checkpoint's, under the task's; keys sorted.
+
+    The `budget` of a task multiplies what comes out: epochs, and the cap on the steps where there is one.
+    """
     entries = (config["checkpoints"][checkpoint], config["tasks"][task])
     merged = dict(config["training"])
     for entry in entries:
         merged |= entry.get("training", {})
+    if (budget := config["tasks"][task].get("budget", 1)) > 1:
+        merged |= {key: merged[key] * budget for key in ("epochs", "max_steps")}
     return dict(sorted(merged.items()))
-
-
-def _raise(problems: Iterable[str]) -> None:
-    if lines := list(dict.fromkeys(problems)):
-        raise ValueError("\n".join(lines))

@@ -7,7 +7,8 @@ Standard library only: Snakemake imports this on every dry run. Every function t
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from junkdna.grid import training_of
+from junkdna.grid import study_tasks, training_of
+from junkdna.shares import percent_of
 
 
 def ranking_of(recipe: Mapping[str, Any]) -> str | None:
@@ -17,25 +18,43 @@ def ranking_of(recipe: Mapping[str, Any]) -> str | None:
     return f"random-seed{recipe['seed']}" if recipe["score"] == "random" else recipe["score"]
 
 
+def copied_mask(recipe: Mapping[str, Any]) -> str | None:
+    """Slug of the recipe whose mask says how much a recipe's own removes of each layer; None where none does.
+
+    N:M removes the same share of every layer whatever the score, so there is nothing to copy.
+    """
+    return recipe.get("like") if recipe.get("selection") != "nm" else None
+
+
 def masks_itself(recipe: Mapping[str, Any], regime: str) -> bool:
     """Whether a run needs no mask file: nothing is masked, the mask grows, or it covers the run's own head."""
     return recipe["method"] == "none" or regime == "gradual" or recipe["scope"] == "paper"
 
 
 def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The figures that the runs of a study can fill: `dense`, `performance-<axis>`, `regimes-<axis>`."""
-    names = ["dense"]
+    """The figures of a study, in the order of the report.
+
+    `claims` and `difficulty`, of an axis those that its runs can fill (`performance-`, `regimes-` or, where it
+    varies the budget, `budget-`), `connectivity`, `replication-` those in `study.replicates`, and `dense`.
+    """
+    names = ["claims"]
     for axis in config["study"]["axes"]:
-        regimes = {run["regime"] for run in runs if run["task"] in config["axes"][axis]["tasks"]}
+        tasks = config["axes"][axis]["tasks"]
+        regimes = {run["regime"] for run in runs if run["task"] in tasks} - {"dense", "scratch"}
+        if config["axes"][axis].get("vary") == "budget":
+            names += [f"budget-{axis}"] * bool(regimes)
+            continue
         names += [f"performance-{axis}"] * ("sparse" in regimes)
-        names += [f"regimes-{axis}"] * bool(regimes - {"dense", "sparse"})
-    return names
+        names += [f"regimes-{axis}"] * bool(regimes - {"sparse"})
+    names += ["difficulty"] + ["connectivity"] * bool(config["study"]["mode_connectivity"])
+    return [*names, *(f"replication-{figure}" for figure in config["study"]["replicates"]), "dense"]
 
 
 def used_parts(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The config without the catalog entries that this study does not touch."""
-    checkpoints, tasks = ({run[key] for run in runs} for key in ("checkpoint", "task"))
-    keep = {"checkpoints": checkpoints, "tasks": tasks, "axes": set(config["study"]["axes"])}
+    checkpoints = {run["checkpoint"] for run in runs}
+    axes = set(config["study"]["axes"])
+    keep = {"checkpoints": checkpoints, "tasks": set(study_tasks(config)), "axes": axes}
     return {
         section: {name: entry for name, entry in content.items() if name in keep[section]}
         if section in keep
@@ -61,14 +80,36 @@ def run_sizes(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> l
     sizes: dict[tuple[str, str], dict[str, Any]] = {}
     for checkpoint, task in {(run["checkpoint"], run["task"]) for run in runs}:
         entry, training = config["tasks"][task], training_of(config, checkpoint, task)
-        made = entry["source"].get("generate", {})
+        rows = _rows(entry)
         sizes[checkpoint, task] = {
             "weights": config["checkpoints"][checkpoint].get("parameters"),
-            "train_rows": entry.get("train_examples", made.get("train")),
-            "validation_rows": entry.get("validation_examples", made.get("validation")),
-            "tokens": entry["max_length"],
+            "train_rows": train_rows(entry),
+            "validation_rows": entry.get("validation_examples", rows.get("validation")),
+            "tokens": _tokens(entry),
             "epochs": training["epochs"],
             "max_steps": training["max_steps"],
             "batch": training["batch_size"] * training["accumulation"],
         }
     return [{**run, **sizes[run["checkpoint"], run["task"]]} for run in runs]
+
+
+def train_rows(task: Mapping[str, Any]) -> int | None:
+    """Size of a task's training set; None where only its source knows."""
+    rows = task.get("train_examples", _rows(task).get("train"))
+    return None if rows is None else percent_of(rows, task.get("train_percent", 100))
+
+
+def _tokens(task: Mapping[str, Any]) -> int:
+    """Tokens of an average example; where only `max_length` is known, at most so many."""
+    longest = task["max_length"]
+    # Of a choice every option is an input of its own, each cut by itself.
+    return (
+        task.get("tokens", longest)
+        if task["format"] == "choice"
+        else min(task.get("tokens", longest), longest)
+    )
+
+
+def _rows(task: Mapping[str, Any]) -> Mapping[str, int]:
+    """Examples in each split of a task's source, as far as the config tells."""
+    return task.get("source", {}).get("generate", task.get("rows", {}))

@@ -1,6 +1,7 @@
 """What a study will cost: jobs present and missing, device hours, disk. Sees only tables."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,23 +18,30 @@ BYTES_PER_PREDICTION = 40
 BYTES_PER_RUN = 30_000
 
 
-def read_summary(text: str) -> pd.DataFrame:
+def read_summary(text: str, patterns: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Read the table of `snakemake --summary`: one row an output file, with `rule`, `job` and `pending`.
 
-    The files of one job lie in one folder or share a stem, so folder and stem tell jobs of a rule apart.
+    patterns: rule -> its output paths with their wildcards in braces. The values of the wildcards tell the jobs
+    of a rule apart.
     """
     start = text.index("output_file\t")
     table = pd.read_csv(io.StringIO(text[start:]), sep="\t", usecols=["output_file", "rule", "plan"])
     table = table[table["rule"] != "all"]
-    path = table["output_file"].map(Path)
-    several = table["rule"].isin(
-        ["finetune", "fetch_task", "tokenize_task", "aggregate_runs", "render_report"]
-    )
-    table["job"] = path.map(lambda p: str(p.parent)).where(
-        several, path.map(lambda p: str(p.with_suffix("")))
-    )
+    matchers = {rule: [_matcher(pattern) for pattern in paths] for rule, paths in patterns.items()}
+    table["job"] = [
+        next((found.groups() for each in matchers[rule] if (found := each.fullmatch(file))), (file,))
+        for file, rule in zip(table["output_file"], table["rule"], strict=True)
+    ]
     table["pending"] = table["plan"] != "no update"
     return table
+
+
+def _matcher(pattern: str) -> re.Pattern:
+    """A pattern whose groups are the values of the wildcards, each without a slash."""
+    parts = re.split(r"\{(\w+)[^}]*\}", pattern)
+    return re.compile(
+        "".join(f"(?P<{part}>[^/]+)" if i % 2 else re.escape(part) for i, part in enumerate(parts))
+    )
 
 
 def read_measured(folder: Path) -> pd.DataFrame:
@@ -119,6 +127,7 @@ def describe(jobs: pd.DataFrame, runs: pd.DataFrame) -> str:
             )
         else:
             hours = part["seconds"].sum() / 3600
-            lines.append(f"{len(part)} runs to do, {hours:.2g} device hours ({basis})")
+            shown = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+            lines.append(f"{len(part)} runs to do, {shown} device hours ({basis})")
     lines.append(f"disk for the missing runs: {todo['bytes'].sum() / 1e9:.2g} GB")
     return "\n".join(lines)

@@ -1,36 +1,81 @@
 """One self-contained page that shows what a study found and how it was made."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
+from junkdna.report_tables import (
+    barrier_rows,
+    cell_rows,
+    curve_rows,
+    difficulty_rows,
+    order_rows,
+    replication_rows,
+    run_rows,
+    strata_rows,
+)
 from junkdna.verdicts import summarise
 
 # More marks than this make an SVG sluggish; a canvas is not.
 SVG_ROWS = 20_000
+# Kinds of figure, by the beginning of their names, that show a claim; performance- where nothing is said.
+SHOWN_BY = {"irreversible": ("budget-", "regimes-"), "small-weights": ("regimes-",)}
+# Tables that a study may have: title, caption, and what makes the rows.
+EXTRA = {
+    "difficulty": (
+        "Difficulty",
+        "How hard each task is for the dense model, by every measure, with 95 % intervals. An arrow up: larger is "
+        "harder; down: smaller is harder",
+        difficulty_rows,
+    ),
+    "orders": (
+        "Order of difficulty",
+        "The order that each axis asserts, against what each measure says",
+        order_rows,
+    ),
+    "curves": (
+        "Where it falls",
+        "s50 and s90: the level, in % of the weights removed, at which half and nine tenths of what the dense model "
+        "had above chance are left; by a logistic and by a falling step-free fit, never extrapolated",
+        curve_rows,
+    ),
+    "strata": (
+        "Hard examples within a task",
+        "Thirds of the examples of a task by cross-fitted PVI: same data, same model, same metric",
+        strata_rows,
+    ),
+    "connectivity": ("Mode connectivity", "Barriers on the line from dense to compressed", barrier_rows),
+    "replication": (
+        "Against the paper",
+        "This study beside the values of the paper's figures",
+        replication_rows,
+    ),
+}
+
+TABLES = ("claims", "cells", "runs", *EXTRA)
 
 
 def render(
     *,
     template: Path,
     study: str,
-    claims: pd.DataFrame,
-    cells: pd.DataFrame,
-    runs: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     charts: Mapping[str, dict],
     provenance: Mapping[str, Any],
+    cautions: Sequence[str] = (),
     notice: str = "",
 ) -> str:
     """Render the report of a study as one HTML page that asks nothing of any network.
 
-    template: the Jinja page; what it includes lies beside it. claims, cells, runs: from `aggregate`.
-    charts: name -> Vega-Lite spec, drawn in this order; a spec without a title is refused (ValueError).
-    provenance: sections of "how it was made", each a mapping (or, as `config`, anything YAML can show).
-    notice: a sentence that stands above everything, such as that the study is a toy world.
+    template: the Jinja page; what it includes lies beside it. tables: of the study, by name: claims, cells and
+    runs, and those of EXTRA that there are. charts: name -> Vega-Lite spec, drawn in this order; a spec without a
+    title is refused (ValueError). provenance: sections of "how it was made", each a mapping (or, as `config`,
+    anything YAML can show). cautions: sentences that a reader must keep in mind. notice: a sentence that stands
+    above everything, such as that the study is a toy world.
     """
     import jinja2
     import vl_convert
@@ -42,22 +87,41 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    claims = tables["claims"]
     figures = [_figure(name, spec) for name, spec in charts.items()]
     version = "v" + alt.SCHEMA_VERSION.removeprefix("v").rsplit(".", 1)[0]
     return environment.get_template(template.name).render(
         study=study,
         notice=notice,
-        facts=_facts(runs),
-        verdicts=[row | {"rows": _claims_of(claims, row)} for row in summarise(claims)],
+        facts=_facts(tables["runs"]),
+        verdicts=[
+            row | {"rows": _claims_of(claims, row), "figures": _figures_of(row, charts)}
+            for row in summarise(claims)
+        ],
         margin=100 * float(claims["margin"].iloc[0]),
+        cautions=list(cautions),
         figures=figures,
-        cells=_cell_rows(cells),
-        runs=_run_rows(runs),
+        sections=[_extra(name, tables[name]) for name in EXTRA if len(tables.get(name, ()))],
+        cells=cell_rows(tables["cells"]),
+        runs=run_rows(tables["runs"]),
         provenance=_sections({key: value for key, value in provenance.items() if key != "config"}),
         config=_yaml(provenance["config"]) if "config" in provenance else "",
         bundle=_inside_script(vl_convert.javascript_bundle(vl_version=version)) if figures else "",
         specs=json.dumps({figure["name"]: figure["spec"] for figure in figures}).replace("<", "\\u003c"),
     )
+
+
+def _extra(name: str, table: pd.DataFrame) -> dict:
+    """A section with a table, and its sentences where the table has some."""
+    title, caption, rows = EXTRA[name]
+    sentences = list(table["sentence"]) if "sentence" in table else []
+    return {"name": name, "title": title, "caption": caption, "table": rows(table), "sentences": sentences}
+
+
+def _figures_of(claim: Mapping, charts: Mapping[str, dict]) -> list[str]:
+    """The figures that show what a claim is about."""
+    kinds = ("claims", *SHOWN_BY.get(claim["claim"], ("performance-",)))
+    return [name for name in charts if name.startswith(kinds)]
 
 
 def _figure(name: str, spec: dict) -> dict:
@@ -100,67 +164,7 @@ def _facts(runs: pd.DataFrame) -> str:
 
 def _claims_of(claims: pd.DataFrame, summary: dict) -> list[dict]:
     chosen = claims[(claims["claim"] == summary["claim"]) & (claims["regime"] == summary["regime"])]
-    return chosen[["verdict", "sentence"]].to_dict("records")
-
-
-def _cell_rows(cells: pd.DataFrame) -> dict:
-    """Header and formatted rows of the table of cells."""
-    columns = {
-        "checkpoint": cells["checkpoint"],
-        "recipe": cells["recipe"],
-        "task": cells["task"],
-        "regime": cells["regime"],
-        "removed %": _numbers(cells["level"], ".4g"),
-        "trained": [f"{row.n_trained} of {row.n_seeds}" for row in cells.itertuples()],
-        "score": _intervals(cells, "score_trained", 1, ".3f"),
-        "retention %": _intervals(cells, "retention_trained", 100, ".1f"),
-        "drop": _intervals(cells, "drop_trained", 1, ".3f"),
-        "chance": _numbers(cells["chance"], ".3f"),
-        "metric": cells["metric"],
-        "resampled": cells["resampled"],
-    }
-    return _table(columns, text=("checkpoint", "recipe", "task", "regime", "metric", "resampled"))
-
-
-def _run_rows(runs: pd.DataFrame) -> dict:
-    """Header and formatted rows of the table of runs."""
-    state = runs["collapsed"].map({True: "collapsed", False: "trained"}).mask(runs["diverged"], "diverged")
-    columns = {
-        "checkpoint": runs["checkpoint"],
-        "recipe": runs["recipe"],
-        "task": runs["task"],
-        "regime": runs["regime"],
-        "seed": runs["seed"].map(str),
-        "removed %": _numbers(100 * runs["sparsity"], ".4g"),
-        "state": state,
-        "score": _intervals(runs, "score", 1, ".3f"),
-        "retention %": _numbers(100 * runs["retention"], ".1f"),
-        "chance": _numbers(runs["chance"], ".3f"),
-        "metric": runs["metric"],
-        "loss": _numbers(runs["loss"], ".3f"),
-        "steps": _numbers(runs["steps"], ".0f"),
-        "seconds": _numbers(runs["total_seconds"], ".1f"),
-        "examples/s": _numbers(runs["examples_per_second"], ".0f"),
-        "peak MB": _numbers(runs["peak_memory_mb"], ".0f"),
-    }
-    return _table(columns, text=("checkpoint", "recipe", "task", "regime", "state", "metric"))
-
-
-def _table(columns: Mapping[str, Any], *, text: tuple[str, ...]) -> dict:
-    header = [{"name": name, "numeric": name not in text} for name in columns]
-    return {"header": header, "rows": list(zip(*columns.values(), strict=True))}
-
-
-def _numbers(values: pd.Series, form: str) -> list[str]:
-    return ["\N{EN DASH}" if pd.isna(value) else format(value, form) for value in values]
-
-
-def _intervals(table: pd.DataFrame, name: str, factor: float, form: str) -> list[str]:
-    triples = (factor * table[[name, f"{name}_low", f"{name}_high"]]).itertuples(index=False, name=None)
-    return [
-        "\N{EN DASH}" if pd.isna(mean) else f"{mean:{form}} [{low:{form}}, {high:{form}}]"
-        for mean, low, high in triples
-    ]
+    return chosen.loc[chosen["scope"] == "cell", ["verdict", "sentence"]].to_dict("records")
 
 
 def _sections(provenance: Mapping[str, Any]) -> list[dict]:

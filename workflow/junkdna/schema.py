@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from junkdna.grid import problem
+from junkdna.wording import problem
 
 TYPES = {
     "object": "a mapping of keys",

@@ -8,7 +8,7 @@ SCORES = ("magnitude", "inverse-magnitude", "random")
 SELECTIONS = ("global", "layer", "nm")
 SCOPES = ("body", "paper")
 PRECISIONS = ("auto", "fp32", "bf16")
-REGIMES = ("dense", "sparse", "freeze", "regrow", "gradual")
+REGIMES = ("dense", "sparse", "freeze", "regrow", "gradual", "reinit", "scratch")
 FORMATS = ("classification", "pair", "regression", "choice")
 METRICS = ("accuracy", "mcc", "f1", "pearson", "spearman")
 
@@ -23,6 +23,7 @@ class PruneSpec:
     scope: `body` or `paper` (see `junkdna.models.prunable_weights`).
     per_mille: weights to remove in thousandths (`global`, `layer`), 0 for `nm`.
     keep, group: N and M of N:M (`nm`), else 0.
+    like: slug of the recipe that says how many weights go from each tensor; "" where this one decides itself.
     seed: seed of the random score; no other score reads it.
     """
 
@@ -33,6 +34,7 @@ class PruneSpec:
     keep: int
     group: int
     seed: int
+    like: str = ""
 
     def __post_init__(self) -> None:
         assert self.score in SCORES and self.selection in SELECTIONS and self.scope in SCOPES, self
@@ -44,7 +46,13 @@ class PruneSpec:
     @classmethod
     def from_mapping(cls, recipe: Mapping[str, Any]) -> Self:
         """The spec in an expanded recipe (a mapping that may hold more than the spec)."""
-        return cls(**{name: recipe[name] for name in cls.__dataclass_fields__})
+        held = {"like": "", **recipe}
+        return cls(**{name: held[name] for name in cls.__dataclass_fields__})
+
+    @property
+    def copies_layers(self) -> bool:
+        """Whether the mask needs another recipe's; N:M removes the same share of every tensor anyway."""
+        return bool(self.like) and self.selection != "nm"
 
     @property
     def sparsity(self) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from junkdna.artifacts import METADATA_KEY, read_table
-from junkdna.bootstrap import example_weights
+from junkdna.bootstrap import Replicates, distinct_weights, spread
 from junkdna.metrics import score
 
 KEYS = ("checkpoint", "recipe", "task", "regime", "seed")
@@ -77,20 +77,19 @@ def check_keys(facts: pd.DataFrame, expected: Iterable[Mapping] | None = None) -
 
 
 def score_draws(
-    stacks: Mapping[str, Stack], tasks: Mapping[str, Mapping[str, str]], draws: int, seed: int
+    stacks: Mapping[str, Stack], tasks: Mapping[str, Mapping[str, str]], replicates: Replicates, seed: int
 ) -> np.ndarray:
-    """Score every run on the sample (column 0) and on `draws` resamples of its examples.
+    """Score every run along the replicate axis: on the sample and on resamples of its examples.
 
-    Returns float32 [runs, 1 + draws]. Runs of one task see the same resamples, and so do tasks over the same
-    examples.
+    Returns float32 [runs, R]. Runs of one task see the same resamples, and so do tasks over the same examples.
     """
-    out = np.empty((sum(len(stack.row) for stack in stacks.values()), 1 + draws), dtype=np.float32)
+    out = np.empty((sum(len(stack.row) for stack in stacks.values()), replicates.size), dtype=np.float32)
     for task, stack in stacks.items():
-        start = 0
-        for weights in example_weights(stack.example_id, draws, seed):
-            block = score(tasks[task]["metric"], stack.target, stack.prediction, weights)
-            out[stack.row, start : start + len(weights)] = block
-            start += len(weights)
+        blocks = [
+            score(tasks[task]["metric"], stack.target, stack.prediction, weights)
+            for weights in distinct_weights(stack.example_id, replicates.draws, seed)
+        ]
+        out[stack.row] = spread(np.concatenate(blocks, axis=1), replicates)
     return out
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import altair as alt
+import pandas as pd
 
 from junkdna.artifacts import replacing
 
@@ -16,6 +17,8 @@ REGIMES = {
     "freeze": ("#0072b2", "square"),
     "regrow": ("#009e73", "triangle-up"),
     "gradual": ("#cc79a7", "diamond"),
+    "reinit": ("#56b4e9", "triangle-down"),
+    "scratch": ("#6b6b6b", "triangle-right"),
 }
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right")
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
@@ -75,6 +78,13 @@ def difficulty_colours(count: int) -> list[str]:
         ]
         colours.append("#" + "".join(f"{channel:02x}" for channel in mixed))
     return colours
+
+
+def said(words: str, *, title: str) -> alt.TopLevelMixin:
+    """Draw a figure that only says why there is nothing to draw."""
+    chart = alt.Chart(pd.DataFrame({"words": [words]})).mark_text(align="left", fontSize=13, color=SOFT)
+    chart = chart.encode(text="words:N", x=alt.value(0), y=alt.value(12))
+    return chart.properties(title=title, width=560, height=30, config=theme())
 
 
 def spec(chart: alt.TopLevelMixin) -> dict:

@@ -1,6 +1,7 @@
 """The tables of single runs: what each scored, and how it stands to its dense twin.
 
-A run's twin is the run of the same checkpoint, task and seed with the recipe `dense`. Retention is
+A run's twin is the dense run of the same checkpoint, task and seed: recipe `dense`, regime `dense` (a run from
+scratch has that recipe too, and is measured against the twin like a compressed one). Retention is
 R = (score - chance) / (score of the twin - chance): 1 is as good as dense, 0 is no better than guessing.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from junkdna.bootstrap import interval
+from junkdna.bootstrap import Replicates, interval
 from junkdna.metrics import chance, chance_band
 from junkdna.results import SECONDS
 from junkdna.stacks import KEYS, Stack
@@ -43,13 +44,14 @@ def runs_table(
     facts: pd.DataFrame,
     stacks: Mapping[str, Stack],
     draws: np.ndarray,
+    replicates: Replicates,
     *,
     tasks: Mapping[str, Mapping[str, str]],
     recipes: Mapping[str, Mapping],
 ) -> pd.DataFrame:
     """Describe every run in one row, in the order of `facts`.
 
-    facts: from `read_runs`. draws: score draws [runs, 1 + B] from `score_draws`. recipes: slug -> expanded
+    facts: from `read_runs`. draws: scores [runs, R] along the replicates, from `score_draws`. recipes: slug -> expanded
     recipe. Scores carry the 95 % bootstrap interval over examples. `collapsed`: the score does not exceed the
     99 % band of the best constant predictor and the training loss never fell below the prior entropy (by more
     than 5 %, the noise of a minimum); a run that constantly predicts a rare class lies below that band and
@@ -62,7 +64,7 @@ def runs_table(
     runs["selection"] = [_selection(recipes, recipe) for recipe in runs["recipe"]]
     runs["metric"] = [tasks[task]["metric"] for task in runs["task"]]
     runs["score"] = draws[:, 0].astype(float)
-    runs["score_low"], runs["score_high"] = interval(draws)
+    runs["score_low"], runs["score_high"] = interval(draws, replicates)
     for column in ("chance", "chance_high", "loss"):
         runs[column] = np.nan
     runs["finite"] = True
@@ -86,10 +88,15 @@ def runs_table(
     return runs
 
 
+def is_dense(runs: pd.DataFrame) -> pd.Series:
+    """Whether each run is a dense twin; a run from scratch (recipe `dense`, regime `scratch`) is none."""
+    return (runs["family"] == "dense") & (runs["regime"] == "dense")
+
+
 def dense_rows(runs: pd.DataFrame) -> np.ndarray:
     """Row number of each run's dense twin, -1 where there is none. ValueError when a run has two."""
     pair = ["checkpoint", "task", "seed"]
-    dense = runs.loc[runs["family"] == "dense", pair].reset_index(names="dense_row")
+    dense = runs.loc[is_dense(runs), pair].reset_index(names="dense_row")
     if dense.duplicated(pair).any():
         twice = dense[dense.duplicated(pair)].iloc[0]
         raise ValueError(
@@ -99,7 +106,7 @@ def dense_rows(runs: pd.DataFrame) -> np.ndarray:
 
 
 def retention_draws(runs: pd.DataFrame, draws: np.ndarray) -> np.ndarray:
-    """Chance-corrected retention [runs, 1 + B] of score draws; NaN where the twin is not above chance."""
+    """Chance-corrected retention [runs, R] of score draws [runs, R]; NaN where the twin is not above chance."""
     twin = runs["dense_row"].to_numpy()
     chances = runs["chance"].to_numpy()[:, None]
     defined = (twin >= 0) & (runs["score_low"].to_numpy()[twin] > runs["chance"].to_numpy())
@@ -109,14 +116,16 @@ def retention_draws(runs: pd.DataFrame, draws: np.ndarray) -> np.ndarray:
     return (draws - chances) / room
 
 
-def drops_table(runs: pd.DataFrame, stacks: Mapping[str, Stack], draws: np.ndarray) -> pd.DataFrame:
+def drops_table(
+    runs: pd.DataFrame, stacks: Mapping[str, Stack], draws: np.ndarray, replicates: Replicates
+) -> pd.DataFrame:
     """Set every compressed run against its dense twin, one row a run that has one.
 
     drop = score of the twin - score (positive: performance fell), relative_drop = drop / score of the twin,
     both and retention with paired 95 % bootstrap intervals over examples. flips: share of examples whose
     correctness changed (Dutta et al. 2024, Accuracy is not all you need); undefined for correlations.
     """
-    at = np.flatnonzero((runs["family"] != "dense") & (runs["dense_row"] >= 0))
+    at = np.flatnonzero(~is_dense(runs) & (runs["dense_row"] >= 0))
     twin = runs["dense_row"].to_numpy()[at]
     columns = [
         *KEYS,
@@ -134,11 +143,11 @@ def drops_table(runs: pd.DataFrame, stacks: Mapping[str, Stack], draws: np.ndarr
     table["dense_score"] = runs["score"].to_numpy()[twin]
     difference = draws[twin] - draws[at]
     table["drop"] = difference[:, 0].astype(float)
-    table["drop_low"], table["drop_high"] = interval(difference)
+    table["drop_low"], table["drop_high"] = interval(difference, replicates)
     table["relative_drop"] = np.where(table["dense_score"] != 0, table["drop"] / table["dense_score"], np.nan)
     retention = retention_draws(runs, draws)[at]
     table["retention"] = retention[:, 0]
-    table["retention_low"], table["retention_high"] = interval(retention)
+    table["retention_low"], table["retention_high"] = interval(retention, replicates)
     table["flips"] = _flips(runs, stacks)[at]
     return table
 

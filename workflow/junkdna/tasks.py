@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from junkdna.shares import percent_of
 from junkdna.task_columns import indices, numbers, options, pick, texts
 from junkdna.task_sources import load_files, load_hub
 
@@ -19,13 +20,14 @@ SPLITS = {"train": "train", "validation": "validation"}
 def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """Fetch the examples of a task: split -> table, and a manifest.
 
-    entry: a catalog entry of tasks (source, format, columns, splits, labels, train_examples,
-    validation_examples, subset_seed).
+    entry: a catalog entry of tasks (source, format, columns, splits, labels, train_examples, train_percent,
+    validation_examples, subset, subset_seed).
 
     Columns of a table: example_id int64, text str, text_pair str (only where the format has one), options
     list of str (format choice), label int64 (class, or place of the right option) or float64 (regression).
     The rows stand in the order of `subset_order`, so a table does not depend on the order of its source, and
-    a smaller subset of the same seed is the beginning of a larger one.
+    a smaller subset of the same seed is the beginning of a larger one. With `subset: first` the first rows of
+    the source are taken (and then ordered like that): a smaller subset lies inside a larger one.
 
     manifest: name, source, commit or files, format, labels (names of the classes), num_labels (width of the
     head: 1 for regression and choice), splits (rows taken and available, examples of each class).
@@ -38,14 +40,11 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
     tables, counts = {}, {}
     for split, table in raw.items():
         whole = normalise(table, form, columns, labels=names, classes=classes, key=key, split=split)
-        wanted = entry.get(f"{split}_examples") or len(whole)
-        if wanted > len(whole):
-            raise ValueError(
-                f"{key}.{split}_examples: found {wanted}; legal: up to {len(whole)}, which is all there is"
-            )
-        strata = whole["label"].to_numpy() if form in CLASSES else np.zeros(len(whole), dtype=np.int64)
-        order = subset_order(whole["example_id"].to_numpy(), strata, entry.get("subset_seed", 0))
-        tables[split] = whole.iloc[order[:wanted]].reset_index(drop=True)
+        wanted = _subset_size(entry, split, len(whole), key)
+        pool = whole.iloc[:wanted] if entry.get("subset") == "first" else whole
+        strata = pool["label"].to_numpy() if form in CLASSES else np.zeros(len(pool), dtype=np.int64)
+        order = subset_order(pool["example_id"].to_numpy(), strata, entry.get("subset_seed", 0))
+        tables[split] = pool.iloc[order[:wanted]].reset_index(drop=True)
         counts[split] = {"examples": wanted, "available": len(whole)}
     width = 1
     if form in CLASSES:
@@ -66,6 +65,16 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
         "splits": counts,
     }
     return tables, manifest
+
+
+def _subset_size(entry: Mapping[str, Any], split: str, available: int, key: str) -> int:
+    """How many of the rows of a split a task takes."""
+    wanted = entry.get(f"{split}_examples") or available
+    if wanted > available:
+        raise ValueError(
+            f"{key}.{split}_examples: found {wanted}; legal: up to {available}, which is all there is"
+        )
+    return percent_of(wanted, entry.get("train_percent", 100)) if split == "train" else wanted
 
 
 def _read(

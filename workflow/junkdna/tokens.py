@@ -1,7 +1,7 @@
 """The texts of a task as numbers of a tokenizer: made once for a checkpoint and task, read by every run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,6 +145,40 @@ def tokenize(
         num_labels=num_labels,
         pad_id=pad_id,
         truncated=cut / len(lengths),
+    )
+
+
+def without_text(tokens: Tokens, tokenizer: "PreTrainedTokenizerBase") -> Tokens:
+    """Return the same examples and labels with every text empty, as tokenizing empty texts would give them.
+
+    What a model learns from these is what can be told without the input (the null input of V-usable
+    information, Ethayarajh et al. 2022). All options of a `choice` look the same then. ValueError for
+    regression, whose examples may have one or two texts.
+    """
+    import pandas as pd
+
+    if tokens.format == "regression":
+        raise ValueError("format: found regression; legal for a null input: classification, pair, choice")
+    table = pd.DataFrame(
+        {"example_id": [0], "label": [0], "text": [""], "text_pair": [""], "options": [[""]]}
+    )
+    unused = {"classification": "text_pair", "pair": "options", "choice": "text_pair"}[tokens.format]
+    # A decoder parts two empty texts by a line break, which some tokenizers write in several tokens.
+    room = min(tokenizer.num_special_tokens_to_add(pair=True) + 16, tokenizer.model_max_length)
+    blank = tokenize(
+        table.drop(columns=unused),
+        tokenizer,
+        format=tokens.format,
+        max_length=room,
+        num_labels=tokens.num_labels,
+    )
+    count, length = len(tokens.offsets) - 1, len(blank.input_ids)
+    return replace(
+        tokens,
+        input_ids=blank.input_ids.repeat(count),
+        offsets=torch.arange(count + 1) * length,
+        segments=None if blank.segments is None else blank.segments.repeat(count),
+        truncated=0.0,
     )
 
 

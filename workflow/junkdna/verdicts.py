@@ -3,43 +3,72 @@
 import numpy as np
 import pandas as pd
 
-MIN_SEEDS = 3
+from junkdna.caveats import points
+from junkdna.families import MIN_SEEDS
+
 QUESTIONS = {
     "monotone": "More sparsity, less performance",
     "harder-falls-further": "Harder tasks fall further",
     "difficulty-order": "The fall follows the order of difficulty",
+    "interaction": "Harder tasks fall faster with sparsity",
     "irreversible": "Training does not bring it back",
     "small-weights": "The small weights carry it",
+    "quantization-differs": "Not so for quantization",
 }
 VERDICTS = ("supported", "refuted", "undecided", "too few seeds", "not measured")
+# What a corrected p may be at most for a claim as a whole to be supported.
+LEVEL = 0.05
 
 
-def verdict(effect: float, low: float, high: float, *, margin: float, n_seeds: int) -> str:
+def verdict(
+    effect: float,
+    low: float,
+    high: float,
+    *,
+    margin: float,
+    n_seeds: int,
+    p_holm: float = np.nan,
+    seeds_needed: float = np.nan,
+) -> str:
     """Judge an effect (positive speaks for the claim) by its interval.
 
-    `supported`: the whole interval lies above the margin. `refuted`: it lies below, so the effect is smaller
-    than what was declared to matter, or points the other way. `undecided`: the margin is inside.
-    `too few seeds`: fewer than three. `not measured`: no effect.
+    `supported`: the whole interval lies above the margin; the claim as a whole (which has a `p_holm`) must also
+    survive the correction for the number of claims. `refuted`: the interval lies below, so the effect is smaller
+    than what was declared to matter, or points the other way. `undecided`: the margin is inside. `too few seeds`:
+    fewer than three, or undecided where more would do (`seeds_needed` is more than there are). `not measured`: no
+    effect.
     """
     if np.isnan([effect, low, high]).any():
         return "not measured"
     if n_seeds < MIN_SEEDS:
         return "too few seeds"
-    if low > margin:
+    if low > margin and not p_holm > LEVEL:
         return "supported"
-    return "refuted" if high < margin else "undecided"
+    if high < margin:
+        return "refuted"
+    return "too few seeds" if seeds_needed > n_seeds else "undecided"
 
 
 def judge(claims: pd.DataFrame, margin: float) -> pd.DataFrame:
     """Add `margin`, `verdict` and `sentence` to rows of effects (see `claims_table`).
 
-    Each row's `words` have a place for the effect; its `caveat` is a sentence or empty.
+    Each row's `words` have a place for the effect; its `caveat` is a sentence or empty; `examples_short` says that
+    more seeds would not do but more test examples would.
     """
     rows = claims.to_dict("records")
-    judged = claims.drop(columns=["words", "caveat"])
+    judged = claims.drop(columns=["words", "caveat", "examples_short"])
     judged["margin"] = margin
     judged["verdict"] = [
-        verdict(row["effect"], row["low"], row["high"], margin=margin, n_seeds=row["n_seeds"]) for row in rows
+        verdict(
+            row["effect"],
+            row["low"],
+            row["high"],
+            margin=margin,
+            n_seeds=row["n_seeds"],
+            p_holm=row["p_holm"],
+            seeds_needed=row["seeds_needed"],
+        )
+        for row in rows
     ]
     judged["sentence"] = [
         _sentence(row, margin, decided) for row, decided in zip(rows, judged["verdict"], strict=True)
@@ -50,35 +79,35 @@ def judge(claims: pd.DataFrame, margin: float) -> pd.DataFrame:
 def summarise(claims: pd.DataFrame) -> list[dict]:
     """Count the verdicts of each claim, in one row with claim, regime, question, verdict, counts, sentence.
 
-    claims: from `claims_table`. verdict: the one that all rows share, else `mixed`.
+    claims: from `claims_table`. verdict: of the claim as a whole, where it was judged; else the one that all single
+    rows share, or `mixed`. counts: of the single rows. primary: the sentence of the claim as a whole, or empty.
     """
     out = []
     for claim, question in QUESTIONS.items():
         for regime, group in claims[claims["claim"] == claim].groupby("regime", sort=False):
-            counted = group["verdict"].value_counts()
+            whole = group[group["scope"] == "primary"]
+            single = group[group["scope"] == "cell"]
+            counted = single["verdict"].value_counts()
             parts = [f"{name} in {counted[name]}" for name in VERDICTS if name in counted]
-            parts[0] += f" of {len(group)}"
-            known = group["effect"].dropna()
+            parts[0] += f" of {len(single)}"
+            known = single["effect"].dropna()
             effects = ""
             if len(known) > 1:
                 effects = f"; effects from {points(known.min())} to {points(known.max())} points"
             named = f"{question} ({regime})" if claim == "irreversible" else question
+            shared = counted.index[0] if len(counted) == 1 else "mixed"
             out.append(
                 {
                     "claim": claim,
                     "regime": regime,
                     "question": named,
-                    "verdict": counted.index[0] if len(counted) == 1 else "mixed",
+                    "verdict": whole["verdict"].iloc[0] if len(whole) else shared,
                     "counts": {name: int(counted.get(name, 0)) for name in VERDICTS},
+                    "primary": whole["sentence"].iloc[0] if len(whole) else "",
                     "sentence": f"{named}: {', '.join(parts)}{effects}.",
                 }
             )
     return out
-
-
-def points(value: float) -> str:
-    """A retention (1 = dense) in points, one decimal, with a proper minus sign."""
-    return f"{100 * value:z.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _sentence(row: dict, margin: float, decided: str) -> str:
@@ -87,19 +116,45 @@ def _sentence(row: dict, margin: float, decided: str) -> str:
         asked = f"{QUESTIONS[row['claim']]}, {row['subject']}"
         return f"{asked}: not measured, no run is usable ({who}).{row['caveat']}"
     effect = f"{points(row['effect'])} [{points(row['low'])}, {points(row['high'])}]"
-    behind = (
-        f"{row['n_seeds']} seed{'s' * (row['n_seeds'] != 1)}, {row['n_runs']} run{'s' * (row['n_runs'] != 1)}"
-    )
+    corrected = row["p_holm"] if row["scope"] == "primary" else row["p_bh"]
+    behind = [
+        f"margin {points(margin)}",
+        f"corrected p {_p(corrected)}",
+        _counted(row["n_seeds"], "seed"),
+        _counted(row["n_runs"], "run"),
+        who,
+    ]
     return (
-        f"{row['words'].format(effect=effect)}: {decided} "
-        f"(margin {points(margin)}; {who}; {behind}).{row['caveat']}"
+        f"{row['words'].format(effect=effect)}: {decided}{_what_would_do(row, margin, decided)} "
+        f"({'; '.join(behind)}).{row['caveat']}"
     )
+
+
+def _what_would_do(row: dict, margin: float, decided: str) -> str:
+    if decided == "too few seeds":
+        needed = row["seeds_needed"]
+        if np.isnan(needed) or needed <= row["n_seeds"]:
+            return f" for this claim, at least {MIN_SEEDS} are needed"
+        return f" for this claim, {needed:.0f} would do"
+    if decided == "undecided" and row["examples_short"]:
+        return ", for which more test examples are needed rather than more seeds"
+    if decided == "undecided" and row["low"] > margin:
+        return ", its corrected p is not small enough"
+    return ""
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.2g}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def verdict_text(claims: pd.DataFrame, page: str) -> str:
     """The verdicts for a terminal: a line a claim, a table of all, and where the report is."""
-    lines = [f"{row['verdict']:>13}  {row['sentence']}" for row in summarise(claims)]
-    columns = ["claim", "subject", "recipes", "level", "regime", "effect", "low", "high", "verdict"]
+    lines = [f"{row['verdict']:>13}  {row['primary'] or row['sentence']}" for row in summarise(claims)]
+    columns = ["scope", "claim", "subject", "recipes", "level", "regime", "effect", "low", "high", "verdict"]
     table = claims[columns].copy()
     for name in ("effect", "low", "high"):
         table[name] = [points(value) if pd.notna(value) else "" for value in table[name]]

@@ -30,11 +30,13 @@ rule rank_weights:
         "../scripts/rank_weights.py"
 
 
-# Which weights of a checkpoint a recipe keeps.
+# Which weights of a checkpoint a recipe keeps; one that is `like` another takes from that one's mask how many
+# go in each layer.
 rule build_mask:
     input:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
         ranking=ranking_for,
+        like=mask_to_copy,
     output:
         mask="results/masks/{checkpoint}/{recipe}.safetensors",
     log:
@@ -47,7 +49,7 @@ rule build_mask:
         mem_mb=8000,
         runtime=60,
     params:
-        recipe=lambda w: grid.spec_of(RECIPES[w.recipe]),
+        recipe=lambda w: recipes.spec_of(RECIPES[w.recipe]),
         code=code_digest("build_mask"),
     message:
         "Masking {wildcards.checkpoint} by {wildcards.recipe}"

@@ -41,6 +41,7 @@ rule plan:
     params:
         sizes=lambda w: lookups.run_sizes(config, RUNS),
         files=lambda w: for_runs(rules.finetune.output.predictions),
+        patterns=lambda w: {rule.name: [str(path) for path in rule.output] for rule in workflow.rules},
         finished="results/runs",
         flops=config["plan"]["flops_per_second"],
         code=code_digest("plan"),

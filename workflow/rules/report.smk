@@ -1,7 +1,6 @@
-"""Report: the figures and one self-contained page.
+"""Report: one self-contained page.
 
-Needs tables. Gives results/figures/{study}/{figure}.{html,svg,png} and results/report/{study}/: index.html,
-verdicts.txt and the merged config.
+Needs tables and figures. Gives results/report/{study}/: index.html, verdicts.txt and the merged config.
 """
 
 
@@ -25,41 +24,18 @@ rule write_config:
         "../scripts/write_config.py"
 
 
-# One figure, to look at (html), to print (svg, png) and for the report (json).
-rule plot_figure:
-    input:
-        runs=rules.aggregate_runs.output.runs,
-        cells=rules.aggregate_runs.output.cells,
-    output:
-        html="results/figures/{study}/{figure}.html",
-        svg="results/figures/{study}/{figure}.svg",
-        png="results/figures/{study}/{figure}.png",
-        spec="results/figures/{study}/{figure}.json",
-    log:
-        "logs/plot_figure/{study}/{figure}.log",
-    benchmark:
-        "benchmarks/runs/plot_figure/{study}/{figure}.tsv"
-    conda:
-        "../../envs/report.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        figure="{figure}",
-        axes=USED["axes"],
-        code=code_digest("plot_figure"),
-    message:
-        "Plotting {wildcards.figure} of {wildcards.study}"
-    script:
-        "../scripts/plot_figure.py"
-
-
 # What was found, how sure that is, and how it was made.
 rule render_report:
     input:
         claims=rules.aggregate_runs.output.claims,
         cells=rules.aggregate_runs.output.cells,
         runs=rules.aggregate_runs.output.runs,
+        curves=rules.aggregate_runs.output.curves,
+        difficulty=rules.score_difficulty.output.difficulty,
+        orders=rules.score_difficulty.output.orders,
+        strata=rules.score_difficulty.output.strata,
+        connectivity=rules.measure_connectivity.output.table if CONNECTED else [],
+        replication=rules.replicate.output.summary if config["study"]["replicates"] else [],
         figures=expand(rules.plot_figure.output.spec, figure=FIGURES, allow_missing=True),
         manifests=expand(
             "resources/checkpoints/{checkpoint}/manifest.json", checkpoint=sorted(USED["checkpoints"])
@@ -84,33 +60,9 @@ rule render_report:
         figures=FIGURES,
         config=USED,
         notice=lookups.notice_of(USED),
-        codes={rule: code_digest(rule) for rule in ("build_mask", "finetune", "aggregate_runs")},
+        codes={rule: code_digest(rule) for rule in ("build_mask", "finetune", "aggregate_runs", "score_difficulty")},
         code=code_digest("render_report"),
     message:
         "Writing the report of {wildcards.study}"
     script:
         "../scripts/render_report.py"
-
-
-# `snakemake figure_performance` and so on: a kind of figure of this study, with all that it needs.
-rule figure_performance:
-    input:
-        expand(
-            rules.plot_figure.output.png,
-            study=STUDY,
-            figure=[figure for figure in FIGURES if figure.startswith("performance-")],
-        ),
-
-
-rule figure_regimes:
-    input:
-        expand(
-            rules.plot_figure.output.png,
-            study=STUDY,
-            figure=[figure for figure in FIGURES if figure.startswith("regimes-")],
-        ),
-
-
-rule figure_dense:
-    input:
-        expand(rules.plot_figure.output.png, study=STUDY, figure="dense"),

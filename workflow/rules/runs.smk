@@ -1,7 +1,8 @@
 """Runs: fine-tune a compressed checkpoint on a task and predict the whole validation split.
 
 Needs checkpoints, tokens and masks. Gives, for each run of the study,
-results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/ with predictions, history and metrics.
+results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/ with predictions, history and metrics; for runs that
+a later stage asks more of, also confidences.parquet (of the training examples, by epoch) and model.safetensors.
 """
 
 
@@ -24,11 +25,11 @@ rule finetune:
         "../../envs/gpu.yaml"
     resources:
         gpu=1,
-        # A retried job gets more memory.
-        mem_mb=lambda w, attempt: 16000 * attempt,
-        runtime=lambda w, attempt: 480 * attempt,
+        # Plain numbers: a function here is called for each of thousands of runs at every dry run. What a retried
+        # job gets more of stands in the profile.
+        mem_mb=16000,
+        runtime=480,
     params:
-        run=lambda w: {**w, "seed": int(w.seed)},
         recipe=lambda w: RECIPES[w.recipe],
         training=lambda w: grid.training_of(config, w.checkpoint, w.task),
         code=finetune_code,
@@ -36,3 +37,32 @@ rule finetune:
         "Run {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / {wildcards.regime} / seed {wildcards.seed}"
     script:
         "../scripts/finetune.py"
+
+
+# The same run with more files. Only these outputs differ, so the switch that asks for them reruns the runs that
+# lack them, and switching it off again reruns nothing.
+use rule finetune as finetune_traced with:
+    output:
+        **rules.finetune.output,
+        confidences="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/confidences.parquet",
+    wildcard_constraints:
+        checkpoint=exactly(TRACED_RUNS),
+
+
+use rule finetune as finetune_kept with:
+    output:
+        **rules.finetune.output,
+        model="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/model.safetensors",
+    wildcard_constraints:
+        checkpoint=exactly(KEPT_RUNS),
+
+
+use rule finetune as finetune_traced_and_kept with:
+    output:
+        **rules.finetune_traced.output,
+        model=rules.finetune_kept.output.model,
+    wildcard_constraints:
+        checkpoint=exactly([run for run in KEPT_RUNS if run in TRACED_RUNS]),
+
+
+ruleorder: finetune_traced_and_kept > finetune_traced > finetune_kept > finetune

@@ -7,8 +7,8 @@ job.start(snakemake.log[0])
 from pathlib import Path
 
 from junkdna.artifacts import read_tensors
-from junkdna.compression.masks import build_packed_mask
-from junkdna.maskfile import write_mask
+from junkdna.compression.masks import build_packed_mask, removed_by
+from junkdna.maskfile import read_mask, write_mask
 from junkdna.models import read_body
 from junkdna.specs import PruneSpec
 
@@ -19,5 +19,6 @@ mask = build_packed_mask(
     {name: weight.input_dim for name, weight in body.items()},
     spec,
     read_tensors(snakemake.input.ranking) if snakemake.input.ranking else None,
+    removed_by(read_mask(snakemake.input.like)) if snakemake.input.like else None,
 )
 write_mask(snakemake.output.mask, mask, spec, code=snakemake.params.code)

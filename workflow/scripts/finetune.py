@@ -10,13 +10,15 @@ import torch
 
 from junkdna.devices import take_device
 from junkdna.maskfile import read_mask
-from junkdna.results import fingerprint, write_run
+from junkdna.results import fingerprint
 from junkdna.specs import TrainSpec
 from junkdna.tokens import read_tokens
+from junkdna.training.files import write_outcome
 from junkdna.training.loop import finetune
 
 torch.set_num_threads(snakemake.threads)
-paths, made, params = snakemake.input, snakemake.output, snakemake.params
+paths, made, params = snakemake.input, dict(snakemake.output.items()), snakemake.params
+run = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)}
 files = [path for path in (paths.manifest, paths.train, paths.mask) if path]
 outcome = finetune(
     checkpoint=Path(paths.manifest).parent,
@@ -24,17 +26,13 @@ outcome = finetune(
     validation=read_tokens(paths.validation),
     mask=read_mask(paths.mask) if paths.mask else None,
     recipe=params.recipe,
-    regime=params.run["regime"],
+    regime=run["regime"],
     spec=TrainSpec.from_mapping(params.training),
-    seed=params.run["seed"],
-    state=Path(made.predictions).with_name("state.safetensors"),
-    fingerprint=fingerprint(files, [params.run, params.recipe, params.training, params.code]),
+    seed=run["seed"],
+    state=Path(made["predictions"]).with_name("state.safetensors"),
+    fingerprint=fingerprint(files, [run, params.recipe, params.training, params.code]),
     device=take_device(snakemake.resources.gpu),
+    traced="confidences" in made,
 )
-write_run(
-    (made.predictions, outcome.predictions),
-    (made.history, outcome.history),
-    (made.metrics, outcome.facts),
-    keys={**params.run, "family": params.recipe["family"], "level": params.recipe["level"]},
-    code=params.code,
-)
+keys = {**run, "family": params.recipe["family"], "level": params.recipe["level"]}
+write_outcome(made, outcome, keys=keys, code=params.code)

@@ -7,23 +7,24 @@ job.start(snakemake.log[0])
 from pathlib import Path
 
 from junkdna.artifacts import read_json, read_table, write_text
+from junkdna.cautions import study_cautions
 from junkdna.origins import describe_origins
-from junkdna.report import render
+from junkdna.report import TABLES, render
 from junkdna.verdicts import verdict_text
 
-params, tables = (
-    snakemake.params,
-    {name: read_table(snakemake.input[name]) for name in ("claims", "cells", "runs")},
-)
-manifests = [read_json(path) for path in snakemake.input.manifests]
-specs = [read_json(path) for path in snakemake.input.figures]
-origins = describe_origins(manifests, tables["runs"], params.codes, params.config["axes"])
+params, paths = snakemake.params, snakemake.input
+tables = {name: read_table(paths[name]) for name in TABLES if paths.get(name)}
+manifests = [read_json(path) for path in paths.manifests]
+specs = [read_json(path) for path in paths.figures]
+axes = params.config["axes"]
+origins = describe_origins(manifests, tables["runs"], params.codes, axes)
 page = render(
-    template=Path(snakemake.input.template),
+    template=Path(paths.template),
     study=params.study,
-    **tables,
+    tables=tables,
     charts=dict(zip(params.figures, specs, strict=True)),
     provenance={**origins, "config": params.config},
+    cautions=study_cautions(tables["runs"], tables["claims"], axes, tables.get("orders")),
     notice=params.notice,
 )
 write_text(snakemake.output.page, page)

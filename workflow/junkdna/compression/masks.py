@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from junkdna.compression.ranking import Ranking
-from junkdna.compression.selection import SELECTIONS
+from junkdna.compression.selection import SELECTIONS, select_counts
 from junkdna.specs import PruneSpec
 
 
@@ -42,16 +42,27 @@ def build_packed_mask(
     input_dims: Mapping[str, int],
     spec: PruneSpec,
     ranking: Ranking | None = None,
+    removed: Mapping[str, int] | None = None,
 ) -> PackedMask:
     """Select the weights that stay, without ever holding a boolean a weight.
 
     weights: 2-D tensors of any floating dtype, in the order of the model, which decides between equal scores.
     input_dims: for each the dimension along which its inputs lie. ranking: see `build_ranking`; saves a pass.
-    Raises ValueError when there is nothing to prune or a weight is NaN or infinite.
+    removed: how many weights of each tensor go, for a spec that copies that from another recipe's mask (see
+    `removed_by`), and for no other.
+    Raises ValueError when there is nothing to prune, a weight is NaN or infinite, or `removed` is of other
+    tensors.
     """
     if not weights:
         raise ValueError(f"scope {spec.scope!r}: this checkpoint has no weight to prune")
-    bits, threshold = SELECTIONS[spec.selection](weights, input_dims, spec, ranking)
+    assert (removed is not None) == spec.copies_layers, "numbers of removed weights go with `like`"
+    if removed is None:
+        bits, threshold = SELECTIONS[spec.selection](weights, input_dims, spec, ranking)
+    elif set(removed) != set(weights):
+        odd = ", ".join(sorted(set(removed) ^ set(weights))[:3])
+        raise ValueError(f"the mask of {spec.like} is of other tensors than this checkpoint's ({odd}, ...)")
+    else:
+        bits, threshold = select_counts(weights, removed, spec, ranking)
     return PackedMask(
         bits={name: torch.from_numpy(array) for name, array in bits.items()},
         shapes={name: tuple(weight.shape) for name, weight in weights.items()},
@@ -64,10 +75,16 @@ def build_mask(
     input_dims: Mapping[str, int],
     spec: PruneSpec,
     ranking: Ranking | None = None,
+    removed: Mapping[str, int] | None = None,
 ) -> dict[str, Tensor]:
     """Select the weights that stay: booleans of the weights' shapes; see `build_packed_mask`."""
-    packed = build_packed_mask(weights, input_dims, spec, ranking)
+    packed = build_packed_mask(weights, input_dims, spec, ranking, removed)
     return {name: unpack(bits, packed.shapes[name]) for name, bits in packed.bits.items()}
+
+
+def removed_by(mask: Mapping[str, Tensor]) -> dict[str, int]:
+    """How many weights of each tensor a mask of booleans removes."""
+    return {name: int((~kept).sum()) for name, kept in mask.items()}
 
 
 def measure_sparsity(mask: PackedMask) -> tuple[float, dict[str, float]]:

@@ -57,12 +57,22 @@ def select_layer(
     ranking: Ranking | None = None,
 ) -> tuple[Packed, dict[str, float | None]]:
     """Remove the lowest `per_mille` of each tensor; see `select_global`, with one threshold a tensor."""
+    removed = {name: count_removed(weight.numel(), spec.per_mille) for name, weight in weights.items()}
+    return select_counts(weights, removed, spec, ranking)
+
+
+def select_counts(
+    weights: Mapping[str, Tensor],
+    removed: Mapping[str, int],
+    spec: PruneSpec,
+    ranking: Ranking | None = None,
+) -> tuple[Packed, dict[str, float | None]]:
+    """Remove the `removed[name]` lowest of each tensor; see `select_global`, with one threshold a tensor."""
     ranking = ranking or build_ranking(weights, spec.score, spec.seed)
     packed, thresholds = {}, {}
     for name, weight in weights.items():
-        num_removed = count_removed(weight.numel(), spec.per_mille)
         bits, thresholds[name] = _remove_lowest(
-            {name: weight}, ranking[BINS].numpy(), ranking[name].numpy(), num_removed, spec
+            {name: weight}, ranking[BINS].numpy(), ranking[name].numpy(), removed[name], spec
         )
         packed |= bits
     return packed, thresholds

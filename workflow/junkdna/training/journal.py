@@ -43,6 +43,12 @@ def start_clock(journal: Journal) -> None:
     journal.started = journal.row_at = journal.line_at = time.perf_counter()
 
 
+def skip_time(journal: Journal, seconds: float) -> None:
+    """Leave out `seconds` just past, in which nothing was trained."""
+    journal.started += seconds
+    journal.row_at += seconds
+
+
 def note_batch(journal: Journal, loss_sum: Tensor, examples: int) -> None:
     """Count one forward pass: the sum of its example losses."""
     journal.loss += loss_sum.detach()

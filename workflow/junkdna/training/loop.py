@@ -19,7 +19,7 @@ from junkdna.specs import TrainSpec
 from junkdna.tokens import Tokens
 from junkdna.training.batches import Batch, load_data, order_epoch, pad_batches
 from junkdna.training.device import choose_precision, peak_memory_mb, synchronize
-from junkdna.training.journal import open_journal, show_progress, start_clock
+from junkdna.training.journal import open_journal, show_progress, skip_time, start_clock
 from junkdna.training.objective import prior_loss
 from junkdna.training.predict import predict
 from junkdna.training.regimes import start_regime
@@ -27,15 +27,21 @@ from junkdna.training.resume import resume_training, save_training
 from junkdna.training.scale import Scale
 from junkdna.training.schedule import plan_training
 from junkdna.training.steps import Training, make_optimizer, take_step
+from junkdna.training.trace import Trace, look, trace_table
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run leaves: a row an example, a row every few steps, and one row of facts."""
+    """What one run leaves: a row an example, a row every few steps, and one row of facts.
+
+    model: as trained. confidences: of a traced run, a row an epoch and training example.
+    """
 
     predictions: pd.DataFrame
     history: pd.DataFrame
     facts: dict[str, Any]
+    model: PreTrainedModel
+    confidences: pd.DataFrame | None
 
 
 def finetune(
@@ -51,13 +57,15 @@ def finetune(
     state: Path,
     fingerprint: str,
     device: str,
+    traced: bool = False,
     after_step: Callable[[int, PreTrainedModel], None] | None = None,
 ) -> Outcome:
     """Fine-tune `checkpoint` on `train` and predict `validation`.
 
     checkpoint: local folder. mask: by mask name, True = kept; None lets the run build it. recipe: expanded.
     state: where the resumable state lives while the training runs; one with this `fingerprint` is taken up,
-    and the file is gone at the end. device: "cpu" or "cuda[:i]". after_step: called with the number of steps
+    and the file is gone at the end. device: "cpu" or "cuda[:i]". traced: look at the training examples after
+    each epoch (not for regression); nothing else changes by that. after_step: called with the number of steps
     done and the model after each. The same arguments give the same bits on a CPU, resumed or not. A loss that
     is no number any more ends the training early (`diverged` in the facts). Raises ValueError for a recipe,
     regime or mask that do not fit each other or the checkpoint.
@@ -76,7 +84,11 @@ def finetune(
         seed=seed,
         device=place,
     )
-    data = load_data(_without_unused_segments(training.model, scale.shrink(validation)), place)
+    if traced:
+        assert train.format != "regression", "a value has no probability"
+        # A state without the epochs before it is of no use here.
+        training.trace, fingerprint = Trace(), f"{fingerprint} traced"
+    data = load_data(without_unused_segments(training.model, scale.shrink(validation)), place)
     load_seconds = time.perf_counter() - start
 
     run_training(training, state, fingerprint, after_step)
@@ -87,12 +99,16 @@ def finetune(
     predictions = scale.restore(predict(training.model, data, training.precision), validation)
     seconds = {
         "train_seconds": train_seconds,
-        "eval_seconds": time.perf_counter() - start,
+        "eval_seconds": time.perf_counter() - start + (training.trace.seconds if training.trace else 0.0),
         "load_seconds": load_seconds,
     }
     state.unlink(missing_ok=True)
     return Outcome(
-        predictions, pd.DataFrame(training.journal.rows), _facts(training, len(data), seconds, place)
+        predictions=predictions,
+        history=pd.DataFrame(training.journal.rows),
+        facts=_facts(training, len(data), seconds, place),
+        model=training.model,
+        confidences=trace_table(training.trace, training.data) if training.trace else None,
     )
 
 
@@ -111,8 +127,8 @@ def prepare_training(
     regression = train.format == "regression"
     model = load_classifier(checkpoint, train.num_labels, seed, regression=regression).to(device)
     model.config.use_cache = False
-    pruning = start_regime(model, recipe, regime, mask)
-    data = load_data(_without_unused_segments(model, train), device)
+    pruning = start_regime(model, recipe, regime, mask, seed)
+    data = load_data(without_unused_segments(model, train), device)
     return Training(
         model=model,
         optimizer=make_optimizer(model, pruning, spec),
@@ -144,6 +160,9 @@ def run_training(
         for group in _rest_of_epoch(training):
             take_step(training, group)
             last = training.step == plan.steps
+            if training.trace and (last or training.step % plan.epoch_steps == 0):
+                # Before a save: the epochs of a saved state are all seen.
+                _look(training)
             show_progress(training.journal, training.step, plan.steps, first_step, last=last)
             if spec.save_minutes and time.monotonic() - saved >= 60 * spec.save_minutes:
                 save_training(training, state, fingerprint)
@@ -170,7 +189,13 @@ def _rest_of_epoch(training: Training) -> Iterator[list[Batch]]:
         yield group
 
 
-def _without_unused_segments(model: PreTrainedModel, tokens: Tokens) -> Tokens:
+def _look(training: Training) -> None:
+    epoch = -(-training.step // training.plan.epoch_steps)
+    seconds = look(training.trace, training.model, training.data, training.precision, epoch)
+    skip_time(training.journal, seconds)
+
+
+def without_unused_segments(model: PreTrainedModel, tokens: Tokens) -> Tokens:
     """Drop the segments if the model has no input for them."""
     if "token_type_ids" in inspect.signature(model.forward).parameters:
         return tokens

@@ -16,8 +16,11 @@ from transformers import PreTrainedModel
 from junkdna.compression.masks import build_mask
 from junkdna.models import prunable_weights
 from junkdna.specs import REGIMES, PruneSpec
+from junkdna.training.anew import draw_body, draw_removed
 from junkdna.training.schedule import Plan, gradual_per_mille
 
+# What starts from weights that nothing removed.
+UNMASKED = {"dense", "scratch"}
 # What happens to the weights that the mask removes.
 STARTS_MASKED = {"sparse", "regrow"}
 HOLDS_MASKED = {"sparse", "freeze", "gradual"}
@@ -28,7 +31,7 @@ class Pruning:
     """The prunable weights of a run and their masks.
 
     weights: by mask name. input_dims: dimension of each weight that runs along the inputs. kept: masks,
-    True = kept (empty for `dense`, all True at the start of `gradual`). held: the masks as factors in the
+    True = kept (empty for `dense` and `scratch`, all True at the start of `gradual`). held: the masks as factors in the
     dtype of the weights, in the order of `weights`; empty while no gradient is masked. per_mille: sparsity
     that `gradual` has reached. sparsity: share of the prunable weights that the masks remove.
     """
@@ -44,15 +47,21 @@ class Pruning:
 
 
 def start_regime(
-    model: PreTrainedModel, recipe: Mapping[str, Any], regime: str, mask: Mapping[str, Tensor] | None
+    model: PreTrainedModel,
+    recipe: Mapping[str, Any],
+    regime: str,
+    mask: Mapping[str, Tensor] | None,
+    seed: int,
 ) -> Pruning:
     """Bring the weights of a freshly loaded `model` to the start of `regime`.
 
     mask: by mask name, True = kept; None builds it from the weights as they are (scope `paper` needs that,
-    as its head depends on the seed). `gradual` makes its own. ValueError for a pair of recipe and regime
-    that has no meaning, and for a mask that does not fit the model.
+    as its head depends on the seed). `gradual` makes its own. seed: of what `reinit` and `scratch` draw.
+    ValueError for a pair of recipe and regime that has no meaning, and for a mask that does not fit the model.
     """
     spec = _check_pair(recipe, regime)
+    if regime == "scratch":
+        draw_body(model, seed)
     if spec is None:
         return Pruning(regime, None, {}, {}, {}, [])
     found = prunable_weights(model, spec.scope)
@@ -68,6 +77,8 @@ def start_regime(
     pruning = Pruning(regime, spec, weights, input_dims, kept, [], sparsity=_achieved_sparsity(kept))
     if regime in STARTS_MASKED:
         zero_pruned(pruning)
+    if regime == "reinit":
+        draw_removed(weights, kept, seed)
     if regime in HOLDS_MASKED:
         _hold(pruning)
     return pruning
@@ -175,8 +186,8 @@ def _check_pair(recipe: Mapping[str, Any], regime: str) -> PruneSpec | None:
     method = recipe["method"]
     if method not in ("none", "prune"):
         raise ValueError(f"recipe: method {method!r} cannot be fine-tuned; legal are none, prune")
-    if (regime == "dense") != (method == "none"):
-        legal = "dense" if method == "none" else ", ".join(r for r in REGIMES if r != "dense")
+    if (regime in UNMASKED) != (method == "none"):
+        legal = ", ".join(each for each in REGIMES if (each in UNMASKED) == (method == "none"))
         raise ValueError(f"regime: {regime!r} does not fit a recipe of method {method!r}; legal are {legal}")
     if method == "none":
         return None

@@ -1,7 +1,8 @@
 """The state of an interrupted training: one file, written whole, read back bit for bit.
 
 Tensors are named `<kind>/<name>`: weight, exp_avg, exp_avg_sq and step (one of each for each parameter),
-kept (the gradual mask), rng (cpu, cuda) and loss/sum. All else is JSON in the metadata.
+kept (the gradual mask), trace (confidence and correct by epoch), rng (cpu, cuda) and loss/sum. All else is JSON
+in the metadata.
 """
 
 import json
@@ -18,6 +19,7 @@ from torch import Tensor
 from junkdna.artifacts import read_metadata, read_tensors, write_tensors
 from junkdna.training.regimes import restore_mask
 from junkdna.training.steps import Training
+from junkdna.training.trace import restore_trace, trace_state
 
 VERSION = "1"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -59,6 +61,9 @@ def save_training(training: Training, path: Path, fingerprint: str) -> None:
         "row_seconds": time.perf_counter() - journal.row_at,
         "rows": journal.rows,
     }
+    if training.trace is not None:
+        traced, epochs = trace_state(training.trace)
+        tensors, record = tensors | traced, record | epochs
     metadata = {"version": VERSION, "fingerprint": fingerprint, "record": json.dumps(record)}
     write_tensors(path, {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
 
@@ -77,6 +82,8 @@ def resume_training(training: Training, path: Path, fingerprint: str) -> None:
     if pruning.regime == "gradual":
         kept = {name: tensors[f"kept/{name}"] for name in pruning.weights}
         restore_mask(pruning, kept, record["per_mille"])
+    if training.trace is not None:
+        restore_trace(training.trace, tensors, record)
     journal.loss.copy_(tensors["loss/sum"])
     journal.examples, journal.total_examples = record["examples"], record["total_examples"]
     journal.seconds, journal.rows = record["seconds"], record["rows"]

@@ -14,11 +14,12 @@ from junkdna.training.device import autocast
 from junkdna.training.journal import Journal, note_batch, write_row
 from junkdna.training.objective import losses_of, scores_of
 from junkdna.training.schedule import Plan, learning_rate
+from junkdna.training.trace import Trace
 
 
 @dataclass(slots=True)
 class Training:
-    """One training under way; `step` counts the optimizer steps done."""
+    """One training under way; `step` counts the optimizer steps done, `trace` is there if it is looked at."""
 
     model: PreTrainedModel
     optimizer: torch.optim.Optimizer
@@ -31,6 +32,7 @@ class Training:
     journal: Journal
     step: int = 0
     diverged: bool = False
+    trace: Trace | None = None
 
 
 def make_optimizer(model: PreTrainedModel, pruning: regimes.Pruning, spec: TrainSpec) -> torch.optim.AdamW:

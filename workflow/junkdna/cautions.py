@@ -1,0 +1,106 @@
+"""What a reader of this very study must keep in mind, found in its tables."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from junkdna.verdicts import MIN_SEEDS
+
+# Seeds from which a claim is worth believing; fewer carry no trend over two or three tasks.
+ENOUGH_SEEDS = 5
+
+
+def study_cautions(
+    runs: pd.DataFrame, claims: pd.DataFrame, axes: Mapping[str, Mapping], orders: pd.DataFrame | None = None
+) -> list[str]:
+    """List the sentences that hold for this study; a study without a weakness gets none.
+
+    runs: from `runs_table`. claims: from `claims_table`. axes: slug -> {"tasks", "matched", ...}. orders: from
+    `order_table`; an axis that a measure contradicts is named.
+    """
+    return [
+        *_failed(runs),
+        *_at_chance(runs),
+        *_seeds(runs, claims),
+        *_unmatched(runs, axes),
+        *(_contradicted(orders) if orders is not None else []),
+    ]
+
+
+def _failed(runs: pd.DataFrame) -> list[str]:
+    failed = runs[~runs["trained"]]
+    if failed.empty:
+        return []
+    cells = (
+        failed.groupby(["recipe", "task", "regime"], sort=False)
+        .size()
+        .sort_values(ascending=False, kind="stable")
+    )
+    (recipe, task, regime), most = cells.index[0], cells.iloc[0]
+    return [
+        f"{len(failed)} of {len(runs)} runs collapsed or diverged ({_share(len(failed), len(runs))}), most of them "
+        f"{most} of {recipe} / {task} / {regime}. They say that a training failed, not what the weights knew: they "
+        "are in no mean and in no claim, and what remains may be the luckier runs."
+    ]
+
+
+def _at_chance(runs: pd.DataFrame) -> list[str]:
+    dense = runs[runs["regime"] == "dense"]
+    idle = dense[dense["score_low"] <= dense["chance"]]
+    out = []
+    for (checkpoint, task), rows in idle.groupby(["checkpoint", "task"], sort=False):
+        every = dense[(dense["checkpoint"] == checkpoint) & (dense["task"] == task)]
+        out.append(
+            f"{checkpoint} does not do {task} even when it is dense: {len(rows)} of {len(every)} dense runs are not "
+            f"above chance (mean {every['metric'].iloc[0]} {every['score'].mean():.3f}, chance "
+            f"{every['chance'].iloc[0]:.3f}). There is nothing there to lose, and retention is not defined."
+        )
+    return out
+
+
+def _seeds(runs: pd.DataFrame, claims: pd.DataFrame) -> list[str]:
+    number = runs["seed"].nunique()
+    few = int((claims["verdict"] == "too few seeds").sum())
+    out = []
+    if number < MIN_SEEDS:
+        out.append(f"There are {number} seeds: no claim can be judged with fewer than {MIN_SEEDS}.")
+    elif number < ENOUGH_SEEDS:
+        out.append(
+            f"There are {number} seeds: enough for large effects only. Take {ENOUGH_SEEDS} before you believe a small "
+            "one, and more at the levels that decide."
+        )
+    if few:
+        out.append(f"{few} of {len(claims)} rows of the table of claims have too few seeds for a verdict.")
+    return out
+
+
+def _unmatched(runs: pd.DataFrame, axes: Mapping[str, Mapping]) -> list[str]:
+    out = []
+    for name, axis in axes.items():
+        own = runs[runs["task"].isin(axis["tasks"]) & (runs["regime"] == "dense")]
+        if axis.get("vary") or own["task"].nunique() < 2:
+            continue
+        unlike = [
+            f"{words} ({own[column].min():,.0f} to {own[column].max():,.0f})"
+            for column, words in (("train_examples", "training examples"), ("steps", "training steps"))
+            if own[column].max() > 1.1 * own[column].min()
+        ]
+        if unlike:
+            out.append(
+                f"The tasks of the axis {name} differ in {' and '.join(unlike)}: a difference between them may be "
+                "one of data, not of difficulty."
+            )
+    return out
+
+
+def _contradicted(orders: pd.DataFrame) -> list[str]:
+    wrong = orders[orders["verdict"] == "contradicts"]
+    return [
+        f"The order that the config asserts for the axis {axis} ({rows['asserted'].iloc[0]}, easy to hard) is "
+        f"contradicted on {checkpoint} by {', '.join(rows['measure'])}."
+        for (checkpoint, axis), rows in wrong.groupby(["checkpoint", "axis"], sort=False)
+    ]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"

@@ -1,0 +1,117 @@
+"""Uniform quantization of weights: grids, codes, and back (round to nearest, RTN).
+
+Everything works on matrices [rows, columns] whose columns run along the inputs of the layer. A grid belongs
+to a group of consecutive columns of one row; group size 0 means the whole row. With a scale s and a zero z,
+code c stands for the weight s (c - z).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Scales are kept in half precision, as packed formats do; codes are made with the scale as it is kept.
+SCALE_BITS = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuantSpec:
+    """bits: 2 to 8. group: columns that share a grid, 0 for the whole row. symmetric: zero is the middle code.
+
+    method: `rtn` (round to nearest) or `gptq`.
+    """
+
+    method: str
+    bits: int
+    group: int
+    symmetric: bool
+
+    def __post_init__(self) -> None:
+        assert self.method in ("rtn", "gptq") and 2 <= self.bits <= 8 and self.group >= 0, self
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """codes: uint8 [rows, columns]. scales: float16 [rows, groups]. zeros: uint8 [rows, groups]."""
+
+    codes: Tensor
+    scales: Tensor
+    zeros: Tensor
+
+
+def fit_grid(weight: Tensor, bits: int, *, symmetric: bool) -> tuple[Tensor, Tensor]:
+    """Fit one grid to each row of `weight` [rows, columns]: scales float16 [rows], zeros uint8 [rows].
+
+    Symmetric: s = max|w| / (2^(b-1) - 1), and the codes -(2^(b-1) - 1) ... 2^(b-1) - 1 are stored shifted by
+    2^(b-1), so that the weight 0 is a code. Asymmetric: s = (max - min) / (2^b - 1) over the row and 0, so
+    that 0 is a code here too. A row without a scale (all zeros, or less than half precision resolves) gets 1.
+    """
+    weight = weight.float()
+    if symmetric:
+        scale = weight.abs().amax(dim=1) / (2 ** (bits - 1) - 1)
+    else:
+        low, high = weight.amin(dim=1).clamp(max=0), weight.amax(dim=1).clamp(min=0)
+        scale = (high - low) / (2**bits - 1)
+    scale = scale.half()
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    if symmetric:
+        return scale, torch.full_like(scale, 2 ** (bits - 1), dtype=torch.uint8)
+    zero = (-low / scale.float()).round().clamp(0, 2**bits - 1)
+    return scale, zero.to(torch.uint8)
+
+
+def encode(weight: Tensor, scale: Tensor, zero: Tensor, bits: int, *, symmetric: bool) -> Tensor:
+    """Round weights [rows, columns] to the codes of their rows' grids [rows], uint8."""
+    scale, zero = scale.float()[:, None], zero.float()[:, None]
+    lowest = 1 if symmetric else 0  # The symmetric grid has no partner for the code 0.
+    return ((weight.float() / scale).round() + zero).clamp(lowest, 2**bits - 1).to(torch.uint8)
+
+
+def decode(codes: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
+    """Turn codes [rows, columns] back to weights, float32."""
+    return (codes.float() - zero.float()[:, None]) * scale.float()[:, None]
+
+
+def quantize_rtn(weight: Tensor, spec: QuantSpec) -> Quantized:
+    """Round every weight to the nearest value of its grid; the last group may be shorter."""
+    rows, columns = weight.shape
+    size = spec.group or columns
+    codes = torch.empty(rows, columns, dtype=torch.uint8, device=weight.device)
+    grids = []
+    for start in range(0, columns, size):
+        part = weight[:, start : start + size]
+        scale, zero = fit_grid(part, spec.bits, symmetric=spec.symmetric)
+        codes[:, start : start + size] = encode(part, scale, zero, spec.bits, symmetric=spec.symmetric)
+        grids.append((scale, zero))
+    scales, zeros = (torch.stack(values, dim=1) for values in zip(*grids, strict=True))
+    return Quantized(codes, scales, zeros)
+
+
+def dequantize(quantized: Quantized, group: int) -> Tensor:
+    """Return the weights that the codes stand for, float32 [rows, columns]."""
+    columns = quantized.codes.shape[1]
+    repeat = torch.arange(columns, device=quantized.codes.device) // (group or columns)
+    scales, zeros = quantized.scales.float()[:, repeat], quantized.zeros.float()[:, repeat]
+    return (quantized.codes.float() - zeros) * scales
+
+
+def effective_bits(columns: int, spec: QuantSpec) -> float:
+    """Bits that a weight of a row of `columns` takes, with its share of the scale and, if any, the zero."""
+    groups = -(-columns // (spec.group or columns))
+    return spec.bits + groups * (SCALE_BITS + (0 if spec.symmetric else spec.bits)) / columns
+
+
+def pack_codes(codes: Tensor, bits: int) -> Tensor:
+    """Pack codes < 2^bits into a stream of bits, uint8 [(number of codes * bits + 7) // 8], lowest bit first."""
+    flat = codes.cpu().numpy().ravel()
+    planes = (flat[:, None] >> np.arange(bits, dtype=np.uint8)) & 1
+    return torch.from_numpy(np.packbits(planes.ravel(), bitorder="little"))
+
+
+def unpack_codes(packed: Tensor, bits: int, shape: tuple[int, ...]) -> Tensor:
+    """Undo `pack_codes`: uint8 of this shape."""
+    size = int(np.prod(shape, dtype=np.int64))
+    planes = np.unpackbits(packed.numpy(), count=size * bits, bitorder="little").reshape(size, bits)
+    codes = (planes << np.arange(bits, dtype=np.uint8)).sum(axis=1, dtype=np.uint8)
+    return torch.from_numpy(codes).view(*shape)

@@ -1,0 +1,74 @@
+"""SparseGPT: remove weights block by block, and let the columns to come make up for each loss.
+
+Frantar and Alistarh, SparseGPT, ICML 2023, algorithm 1 (adaptive mask selection in blocks of 128 columns).
+"""
+
+import torch
+from torch import Tensor
+
+from junkdna.compression.hessian import upper_inverse_factor
+
+# Columns among which the weights of an unstructured level are compared (B_s of the paper), and whose updates
+# are applied to the rest of the matrix at once.
+BLOCK = 128
+
+
+@torch.no_grad()
+def prune_sparsegpt(
+    weight: Tensor,
+    hessian: Tensor,
+    *,
+    per_mille: int = 0,
+    keep: int = 0,
+    group: int = 0,
+    damping: float = 0.01,
+) -> tuple[Tensor, Tensor]:
+    """Prune weights [rows, columns]; returns the mask (True = kept) and the new weights, 0 where pruned.
+
+    hessian: [columns, columns], see `junkdna.compression.hessian`. Either per_mille (thousandths to remove in
+    every block, the total exact) or keep and group (N of M consecutive columns). A weight is scored by
+    w^2 / [H^-1]_jj of the block that remains, on the weights as they have been updated by then.
+    """
+    work = weight.float().clone()
+    rows, columns = work.shape
+    factor, dead = upper_inverse_factor(hessian.to(work.device), damping)
+    work[:, dead] = 0
+    kept = torch.ones(rows, columns, dtype=torch.bool, device=work.device)
+    width = BLOCK if not group else max(group, BLOCK // group * group)
+    for start in range(0, columns, width):
+        end = min(start + width, columns)
+        if per_mille:
+            kept[:, start:end] = _block_mask(work, factor, start, end, per_mille)
+        errors = torch.empty(rows, end - start, device=work.device)
+        for column in range(start, end):
+            if group and (column - start) % group == 0:
+                last = min(column + group, columns)
+                kept[:, column:last] = _group_mask(work, factor, column, last, keep, group)
+            error = torch.where(kept[:, column], 0.0, work[:, column]) / factor[column, column]
+            work[:, column:end] -= error[:, None] * factor[column, column:end]
+            errors[:, column - start] = error
+        work[:, end:] -= errors @ factor[start:end, end:]
+    return kept, work * kept
+
+
+def _scores(work: Tensor, factor: Tensor, start: int, end: int) -> Tensor:
+    return work[:, start:end].square() / factor.diagonal()[start:end].square()
+
+
+def _block_mask(work: Tensor, factor: Tensor, start: int, end: int, per_mille: int) -> Tensor:
+    """Keep the highest scores of a block; counts are rounded so that they add up to those of the matrix."""
+    rows = len(work)
+    num_removed = (rows * end * per_mille + 500) // 1000 - (rows * start * per_mille + 500) // 1000
+    scores = _scores(work, factor, start, end)
+    mask = torch.ones(scores.numel(), dtype=torch.bool, device=work.device)
+    # A stable sort, so that ties go the same way everywhere.
+    mask[scores.flatten().argsort(stable=True)[:num_removed]] = False
+    return mask.view_as(scores)
+
+
+def _group_mask(work: Tensor, factor: Tensor, start: int, end: int, keep: int, group: int) -> Tensor:
+    """Keep the `keep` highest of a group in each row; a shorter last group in proportion, rounded up."""
+    scores = _scores(work, factor, start, end)
+    num_removed = (end - start) * (group - keep) // group
+    lowest = scores.argsort(dim=1, stable=True)[:, :num_removed]
+    return torch.ones_like(scores, dtype=torch.bool).scatter_(1, lowest, False)

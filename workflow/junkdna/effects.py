@@ -1,0 +1,125 @@
+"""One effect that speaks for or against a claim, and what two or three claims have in common.
+
+An effect is turned so that a positive value speaks for the claim, and is measured in chance-corrected
+retention (1 = as good as dense). Shapes: R replicates; m ways to extrapolate, where there are several.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from junkdna.bootstrap import Replicates, interval, p_above
+from junkdna.caveats import failures_caveat, points
+from junkdna.families import Cell, Family
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effect:
+    """What one row of the table of claims is made from.
+
+    values: [R], or [m, R] where several estimates must agree; None where no run is usable. words: a sentence with
+    a place for the effect. caveat: what follows the verdict. n_seeds: of the cell that has fewest. pooled:
+    whether it enters the mean that the claim as a whole is judged by. more: further columns.
+    """
+
+    claim: str
+    checkpoint: str
+    recipes: str
+    subject: str
+    words: str
+    values: Array | None
+    n_runs: int
+    n_seeds: int
+    n_left_out: int
+    level: float = np.nan
+    regime: str = "sparse"
+    caveat: str = ""
+    pooled: bool = True
+    more: Mapping[str, float] = field(default_factory=dict)
+
+
+def effect_of(
+    family: Family,
+    claim: str,
+    subject: str,
+    values: Array | None,
+    words: str,
+    cells: Sequence[Cell],
+    *,
+    levels: Sequence[float] | None = None,
+    seeds: Sequence[int] | None = None,
+    caveat: str = "",
+    **more,
+) -> Effect:
+    """Put an effect together with the runs behind it.
+
+    cells: all that could have entered; levels: those that did (all where None); seeds: those that entered, where
+    not all usable ones did.
+    """
+    used = [cell for cell in cells if levels is None or cell.level in levels]
+    numbers = [
+        cell.n_usable if seeds is None else int(np.isin(cell.seeds[cell.usable], seeds).sum())
+        for cell in used
+    ]
+    return Effect(
+        claim=claim,
+        checkpoint=family.checkpoint,
+        recipes=family.name,
+        subject=subject,
+        words=words,
+        values=values,
+        n_runs=sum(numbers),
+        n_seeds=min((number for number in numbers if number), default=0),
+        n_left_out=sum(len(cell.seeds) for cell in cells) - sum(numbers),
+        caveat=failures_caveat(cells, used) + caveat,
+        **more,
+    )
+
+
+def slope(at: Array, values: Array) -> Array:
+    """Least-squares slope [R] of values [k, R] on at [k]."""
+    centred = at - at.mean()
+    return (centred @ values) / (centred @ centred)
+
+
+def contrast(one: Cell | None, other: Cell | None, family: Family) -> tuple[Array | None, list[int]]:
+    """Retention of one cell minus that of another [R], over the seeds usable in both, and these seeds."""
+    if one is None or other is None:
+        return None, []
+    seeds = sorted(set(one.seeds[one.usable].tolist()) & set(other.seeds[other.usable].tolist()))
+    if not seeds:
+        return None, []
+    kept, lost = (
+        cell.retention[[cell.seeds.tolist().index(seed) for seed in seeds]] for cell in (one, other)
+    )
+    return family.average(kept - lost, seeds), seeds
+
+
+def limits(values: Array, replicates: Replicates) -> tuple[float, float, float]:
+    """Estimate, low and high of values [R]; of [m, R] the first estimate and the widest limits."""
+    low, high = interval(np.atleast_2d(values), replicates)
+    return float(np.atleast_2d(values)[0, 0]), float(np.min(low)), float(np.max(high))
+
+
+def p_against(values: Array, replicates: Replicates, margin: float) -> float:
+    """One-sided p that the effect does not exceed the margin; of [m, R] the largest."""
+    return float(np.max(p_above(np.atleast_2d(values), replicates, margin)))
+
+
+def p_equivalent(values: Array, replicates: Replicates, margin: float) -> float:
+    """p of two one-sided tests that an effect is not within +-margin; of [m, R] the largest.
+
+    Schuirmann (1987), A comparison of the two one-sided tests procedure.
+    """
+    values = np.atleast_2d(values)
+    both = p_above(values, replicates, -margin), p_above(-values, replicates, -margin)
+    return float(np.max(both))
+
+
+def said(values: Array, replicates: Replicates) -> str:
+    """An effect in words: points with the interval."""
+    effect, low, high = limits(values, replicates)
+    return f"{points(effect)} [{points(low)}, {points(high)}]"

@@ -1,0 +1,137 @@
+"""What a sweep of the config stands for: one recipe a level, and what each may be combined with.
+
+Standard library only: Snakemake imports this on every dry run.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from junkdna.wording import problem, raise_all
+
+DENSE = {"family": "dense", "level": 0.0, "method": "none"}
+# What decides the mask of a pruning recipe.
+SPEC_KEYS = ("group", "keep", "like", "per_mille", "scope", "score", "seed", "selection")
+
+
+def expand_recipes(sweeps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Expand each sweep to one flat recipe a level, by slug; `dense` comes first.
+
+    `level` is the percent of weights removed. The N:M recipes of sweep `x` are of the family `x-nm`: at equal
+    level they are another point than the unstructured recipe, so the two never share a curve. The recipes of a
+    sweep `like` another carry in `like` the slug of the recipe whose layers they copy, and its selection.
+    Raises ValueError, one line for each wrong level or name.
+    """
+    recipes, problems = {"dense": dict(DENSE)}, []
+    for name, sweep in sweeps.items():
+        where = f"sweeps.{name}"
+        levels = _levels(name, sweep, problems)
+        if name == "dense":
+            problems.append(f"{where}: found the name 'dense'; legal: any other, dense is always there")
+        if not {"sparsity", "keep"} & set(sweep):
+            problems.append(f"{where}: found no level; legal: a list of levels under sparsity, keep, or both")
+        if "keep" in sweep and f"{name}-nm" in sweeps:
+            taken = f"{where}.keep names its N:M recipes {name}-nm"
+            problems.append(f"sweeps.{name}-nm: found the name {name + '-nm'!r}; legal: any other, {taken}")
+        if "like" in sweep:
+            levels = _followers(name, sweeps, levels, problems)
+        common = {"method": "prune", "score": sweep["score"], "scope": sweep["scope"], "seed": sweep["seed"]}
+        recipes |= {slug: dict(sorted({**common, **level}.items())) for slug, level in levels.items()}
+    for name in sorted(set(sweeps) & set(recipes) - {"dense"}):
+        problems.append(f"sweeps.{name}: found the name of a recipe of another sweep; legal: any other")
+    raise_all(problems)
+    return recipes
+
+
+def sweep_recipes(sweeps: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The slugs of the recipes of each sweep, by its name; of sweeps that `expand_recipes` accepts."""
+    return {name: list(_levels(name, sweep, [])) for name, sweep in sweeps.items()}
+
+
+def _levels(name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict]:
+    """What tells the recipes of one sweep apart, by slug: first the unstructured levels, then N:M."""
+    where = f"sweeps.{name}"
+    return {**_unstructured(where, name, sweep, problems), **_structured(where, name, sweep, problems)}
+
+
+def _unstructured(where: str, name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict]:
+    levels: dict[str, dict] = {}
+    for percent in sweep.get("sparsity", []):
+        per_mille = round(percent * 10)
+        if abs(percent * 10 - per_mille) > 1e-9 or not 0 < per_mille < 1000:
+            legal = "percent of the weights removed, from 1 to 99.9 with at most one decimal"
+            problems.append(problem(f"{where}.sparsity", percent, legal))
+            continue
+        whole, tenth = divmod(per_mille, 10)
+        level = {"family": name, "level": per_mille / 10, "selection": sweep["selection"]}
+        slug = f"{name}-u{whole}-{tenth}" if tenth else f"{name}-u{whole}"
+        levels[slug] = {**level, "per_mille": per_mille, "keep": 0, "group": 0}
+    return levels
+
+
+def _structured(where: str, name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict]:
+    levels: dict[str, dict] = {}
+    for pattern in sweep.get("keep", []):
+        keep, group = (int(number) for number in pattern.split("of"))
+        if not 0 < keep < group <= 32:
+            problems.append(problem(f"{where}.keep", pattern, "NofM with 0 < N < M <= 32, such as 2of8"))
+            continue
+        removed = round(100 * (group - keep) / group, 4)
+        level = {"family": f"{name}-nm", "level": removed, "selection": "nm"}
+        levels[f"{name}-{pattern}"] = {**level, "per_mille": 0, "keep": keep, "group": group}
+    return levels
+
+
+def _followers(
+    name: str, sweeps: Mapping[str, Any], levels: Mapping[str, dict], problems: list[str]
+) -> dict[str, dict]:
+    """The levels of a sweep that copies from each layer how much another sweep removes there.
+
+    A random order has no threshold that could differ from layer to layer, so `like` goes with that score
+    only. N:M levels remove the same share of every layer whatever the score: they only carry the name.
+    """
+    sweep = sweeps[name]
+    where, other = f"sweeps.{name}.like", sweep["like"]
+    if sweep["score"] != "random":
+        problems.append(f"{where}: found beside score {sweep['score']!r}; legal: beside score random only")
+    if other == name or other not in sweeps:
+        problems.append(problem(where, other, [known for known in sweeps if known != name], what="sweep"))
+        return {}
+    model = sweeps[other]
+    if "like" in model:
+        problems.append(
+            f"{where}: found {other!r}, which is itself like another; legal: a sweep without like"
+        )
+        return {}
+    for found in (sweep, model):
+        if found["scope"] != "body":
+            owner = name if found is sweep else other
+            # The head that scope `paper` prunes too is drawn by each run, so there is no mask file to copy.
+            problems.append(f"{where}: found scope {found['scope']!r} of {owner}; legal: scope body on both")
+    theirs = _levels(other, model, [])
+    followers = {}
+    for slug, level in levels.items():
+        copied = other + slug.removeprefix(name)
+        if copied not in theirs:
+            legal = ", ".join(name + known.removeprefix(other) for known in theirs)
+            problems.append(f"{where}: found {slug}, a level that {other} lacks; legal: {legal}")
+            continue
+        followers[slug] = {**level, "like": copied, "selection": theirs[copied]["selection"]}
+    return followers
+
+
+def spec_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the mask of a pruning recipe, of these keys those that it has; keys sorted."""
+    return {key: recipe[key] for key in SPEC_KEYS if key in recipe}
+
+
+def legal_regimes(recipe: Mapping[str, Any]) -> tuple[str, ...]:
+    """The regimes that fit a recipe.
+
+    `dense` and `scratch` (all weights drawn anew) need uncompressed weights, all others a mask. `gradual` is
+    gradual magnitude pruning: its mask follows the magnitudes as they train, without a pattern.
+    """
+    if recipe["method"] == "none":
+        return ("dense", "scratch")
+    masked = ("sparse", "freeze", "regrow", "reinit")
+    grows = recipe["score"] == "magnitude" and recipe["selection"] != "nm"
+    return (*masked, "gradual") if grows else masked

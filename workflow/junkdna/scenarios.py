@@ -1,0 +1,211 @@
+"""Simulated studies in which each claim is true or false by construction.
+
+Each scenario fixes the retention of every cell. All but `planted` are nulls of at least one claim: there the
+true effect is zero or just the margin, whichever levels an analysis leaves out because runs collapsed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from junkdna.simulation import design, logistic, recipe, sweep
+
+# Three metrics with three chance levels; the budget axis trains the second task longer.
+TASKS = {
+    "easy": {"metric": "accuracy", "format": "pair", "classes": 3},
+    "middle": {"metric": "mcc", "format": "classification", "classes": 2, "pool": "middle"},
+    "hard": {"metric": "accuracy", "format": "choice", "classes": 4},
+    "middle-x2": {"metric": "mcc", "format": "classification", "classes": 2, "pool": "middle"},
+    "middle-x4": {"metric": "mcc", "format": "classification", "classes": 2, "pool": "middle"},
+}
+DIFFICULTY = ("easy", "middle", "hard")
+BUDGETS = ("middle", "middle-x2", "middle-x4")
+AXES = {
+    "difficulty": {"tasks": list(DIFFICULTY)},
+    "budget": {"tasks": list(BUDGETS), "task": "middle", "vary": "budget", "values": [1, 2, 4]},
+}
+LEVELS = (20, 40, 60, 80)
+# The level at which regimes other than sparse are run.
+PROBED = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scenario:
+    """What is run and what is true. `truth`: retention of a cell, given as a mapping (see `design`).
+
+    nulls: the claims whose true effect is at or below the margin on every row.
+    """
+
+    name: str
+    nulls: tuple[str, ...]
+    truth: Callable[[Mapping], float]
+    tasks: tuple[str, ...] = DIFFICULTY
+    regimes: tuple[str, ...] = ()
+    quantized: bool = False
+    levels: tuple[int, ...] = LEVELS
+    described: Mapping[str, Mapping] = field(default_factory=lambda: TASKS)
+    axes: Mapping[str, Mapping] = field(default_factory=lambda: AXES)
+
+    @property
+    def recipes(self) -> dict[str, dict]:
+        """dense, a magnitude sweep and, where asked for, a quantization sweep over the same levels."""
+        quantized = sweep("rtn", self.levels, method="quantize") if self.quantized else {}
+        return {
+            "dense": recipe("dense", 0, method="none"),
+            **sweep("magnitude", self.levels),
+            **quantized,
+        }
+
+    def runs(self, seeds: Sequence[int], collapse: float = 0.0) -> pd.DataFrame:
+        """The runs of the study with their truth (see `design`); collapse: the rate at the highest level."""
+        common = {"seeds": seeds, "retention": self.truth, "collapse": collapses(collapse, max(self.levels))}
+        parts = [design(tasks=self.tasks, recipes=self.recipes, **common)]
+        probed = {name: each for name, each in self.recipes.items() if each["level"] == PROBED}
+        if self.regimes:
+            parts.append(design(tasks=self.tasks, recipes=probed, regimes=self.regimes, **common))
+        return pd.concat(parts, ignore_index=True)
+
+
+def collapses(rate: float, highest: float) -> Callable[[Mapping], float]:
+    """The chance that a training fails: `rate` at the highest level, half of it without compression.
+
+    Hard tasks fail twice as often as easy ones, at most at `rate`.
+    """
+
+    def of(cell: Mapping) -> float:
+        share = 0.5 + 0.5 * cell["level"] / highest
+        return rate * share * (0.5 if cell["task"] == "easy" else 1.0)
+
+    return of
+
+
+def nothing_lost() -> Scenario:
+    """Compression costs nothing anywhere, in any regime: the complete null of all claims."""
+    every = (
+        "monotone",
+        "harder-falls-further",
+        "difficulty-order",
+        "interaction",
+        "irreversible",
+        "small-weights",
+        "quantization-differs",
+    )
+    return Scenario(
+        name="nothing is lost",
+        nulls=every,
+        truth=lambda cell: 1.0,
+        tasks=tuple(TASKS),
+        regimes=("regrow", "freeze", "reinit"),
+        quantized=True,
+    )
+
+
+def equal_curves() -> Scenario:
+    """All tasks, regimes and both kinds of compression lose alike, and much."""
+    return Scenario(
+        name="all fall alike",
+        nulls=(
+            "harder-falls-further",
+            "difficulty-order",
+            "interaction",
+            "small-weights",
+            "quantization-differs",
+        ),
+        truth=lambda cell: logistic(cell["level"], 60.0, 12.0),
+        regimes=("regrow", "freeze", "reinit"),
+        quantized=True,
+    )
+
+
+def at_margin(margin: float) -> list[Scenario]:
+    """One scenario a claim, its true effect exactly the margin: the hardest case that is still false."""
+    place = {task: index for index, task in enumerate(DIFFICULTY)}
+
+    def gap(cell: Mapping) -> float:
+        return 1.0 if cell["regime"] == "freeze" else 1 - margin
+
+    def apart(cell: Mapping) -> float:
+        separation = margin * (place[cell["task"]] - 1) if cell["family"] == "magnitude" else 0.0
+        return 1 - 0.3 * cell["level"] / LEVELS[-1] - separation
+
+    return [
+        Scenario(
+            name="falls by the margin",
+            nulls=("monotone",),
+            truth=lambda cell: 1 - margin * cell["level"] / 10,
+        ),
+        Scenario(
+            name="easy and hard differ by the margin",
+            nulls=("harder-falls-further",),
+            truth=lambda cell: 0.9 - margin * place[cell["task"]] / 2,
+        ),
+        Scenario(
+            name="steps of the margin",
+            nulls=("difficulty-order",),
+            truth=lambda cell: 0.9 - margin * place[cell["task"]],
+        ),
+        Scenario(
+            name="slopes differ by the margin",
+            nulls=("interaction",),
+            truth=lambda cell: 1 - margin * place[cell["task"]] / 2 * cell["level"] / 10,
+        ),
+        Scenario(
+            name="pruning separates by the margin more",
+            nulls=("quantization-differs",),
+            truth=apart,
+            quantized=True,
+        ),
+        Scenario(
+            name="the margin is missing; frozen it is there",
+            nulls=("irreversible", "small-weights"),
+            truth=gap,
+            tasks=BUDGETS,
+            regimes=("regrow", "freeze", "reinit"),
+            levels=(PROBED,),
+        ),
+    ]
+
+
+def planted(step: float, *, n_tasks: int = 3, shift: float = 30.0) -> Scenario:
+    """All claims true: s50 falls by `step` points of sparsity a task, frozen weights shift it up by `shift`."""
+    slugs = [f"task{index}" for index in range(n_tasks)]
+    middles = {slug: 50.0 - step * (index - (n_tasks - 1) / 2) for index, slug in enumerate(slugs)}
+
+    def truth(cell: Mapping) -> float:
+        middle = middles[cell["task"]] + (shift if cell["regime"] == "freeze" else 0.0)
+        return logistic(cell["level"], middle, 12.0)
+
+    return Scenario(
+        name=f"s50 falls by {step:g} a task over {n_tasks} tasks",
+        nulls=(),
+        truth=truth,
+        tasks=tuple(slugs),
+        regimes=("regrow", "freeze"),
+        described={slug: {"metric": "accuracy", "format": "pair", "classes": 2} for slug in slugs},
+        axes={"difficulty": {"tasks": slugs}},
+    )
+
+
+def unrelated(sd: float, rng: np.random.Generator) -> Scenario:
+    """Tasks whose s50 differs by chance (normal, `sd` points of sparsity), in an order that means nothing.
+
+    For claims along an axis: they speak of the tasks at hand, and of these they may well be true.
+    """
+    middles = dict(zip(DIFFICULTY, 50.0 + sd * rng.standard_normal(len(DIFFICULTY)), strict=True))
+    return Scenario(
+        name=f"s50 differs by {sd:g} at random",
+        nulls=(),
+        truth=lambda cell: logistic(cell["level"], middles[cell["task"]], 12.0),
+    )
+
+
+def exact_scores(runs: pd.DataFrame, tasks: Mapping[str, Mapping]) -> np.ndarray:
+    """The score [runs] that each run has on endless examples and without noise of seeds, from its truth."""
+    known = np.array([tasks[task].get("dense", 0.85) for task in runs["task"]])
+    shares = known * runs["retention"].to_numpy()
+    classes = np.array(
+        [tasks[task]["classes"] if tasks[task]["metric"] == "accuracy" else np.inf for task in runs["task"]]
+    )
+    return shares + (1 - shares) / classes

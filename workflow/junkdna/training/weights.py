@@ -1,0 +1,14 @@
+"""Which tensors of a trained model are its solution."""
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+
+def solution_of(model: PreTrainedModel) -> dict[str, Tensor]:
+    """The parameters and the stored floating buffers of `model` by name, the head included.
+
+    A tensor that two layers share is there once. These are views: writing to them changes the model.
+    """
+    stored = model.state_dict().keys()
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return {name: tensor.detach() for name, tensor in named if name in stored and tensor.is_floating_point()}

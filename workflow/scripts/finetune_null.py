@@ -1,0 +1,36 @@
+"""Fine-tune a checkpoint on a task whose texts it does not see: what can be told without the input."""
+
+from junkdna import job
+
+job.start(snakemake.log[0])
+
+from pathlib import Path
+
+import torch
+
+from junkdna.devices import take_device
+from junkdna.results import fingerprint
+from junkdna.specs import TrainSpec
+from junkdna.tokens import load_tokenizer, read_tokens, without_text
+from junkdna.training.files import write_outcome
+from junkdna.training.loop import finetune
+
+torch.set_num_threads(snakemake.threads)
+paths, made, params = snakemake.input, dict(snakemake.output.items()), snakemake.params
+task, folder = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)}, Path(paths.manifest).parent
+tokenizer = load_tokenizer(folder)
+outcome = finetune(
+    checkpoint=folder,
+    train=without_text(read_tokens(paths.train), tokenizer),
+    validation=without_text(read_tokens(paths.validation), tokenizer),
+    mask=None,
+    recipe=params.recipe,
+    regime="dense",
+    spec=TrainSpec.from_mapping(params.training),
+    seed=task["seed"],
+    state=Path(made["predictions"]).with_name("state.safetensors"),
+    fingerprint=fingerprint([paths.manifest, paths.train], [task, params.training, params.code]),
+    device=take_device(snakemake.resources.gpu),
+)
+keys = {**task, "recipe": "dense", "regime": "null", "family": "dense", "level": 0.0}
+write_outcome(made, outcome, keys=keys, code=params.code)

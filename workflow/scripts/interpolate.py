@@ -1,0 +1,30 @@
+"""Walk from the dense solution of a task to a compressed one."""
+
+from junkdna import job
+
+job.start(snakemake.log[0])
+
+from pathlib import Path
+
+import torch
+
+from junkdna.artifacts import read_tensors, write_table
+from junkdna.devices import take_device
+from junkdna.tokens import read_tokens
+from junkdna.training.interpolate import interpolate
+
+torch.set_num_threads(snakemake.threads)
+paths, params = snakemake.input, snakemake.params
+path, losses = interpolate(
+    checkpoint=Path(paths.manifest).parent,
+    train=read_tokens(paths.train),
+    validation=read_tokens(paths.validation),
+    dense=read_tensors(paths.dense),
+    other=read_tensors(paths.other),
+    precision=params.precision,
+    metric=params.metric,
+    device=take_device(snakemake.resources.gpu),
+)
+run = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed), "code": params.code}
+write_table(snakemake.output.losses, losses, run)
+write_table(snakemake.output.path, path, run)

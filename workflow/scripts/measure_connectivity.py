@@ -1,0 +1,17 @@
+"""Measure the barriers on the paths of a study."""
+
+from junkdna import job
+
+job.start(snakemake.log[0])
+
+from junkdna.artifacts import read_table, write_table, write_text
+from junkdna.connectivity import connectivity_table
+
+params = snakemake.params
+keys = [
+    {**run, **{key: params.recipes[run["recipe"]][key] for key in ("family", "level")}} for run in params.runs
+]
+losses = [read_table(path) for path in snakemake.input.losses]
+table = connectivity_table(zip(keys, losses, strict=True), params.tasks)
+write_table(snakemake.output.table, table)
+write_text(snakemake.output.csv, table.to_csv(index=False))

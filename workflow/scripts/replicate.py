@@ -1,0 +1,25 @@
+"""Set the runs of a study against the values of the paper's figures."""
+
+from junkdna import job
+
+job.start(snakemake.log[0])
+
+from pathlib import Path
+
+from junkdna.artifacts import write_table, write_text
+from junkdna.bootstrap import Replicates
+from junkdna.replication import read_values, replication_summary, replication_table
+from junkdna.stacks import read_runs, score_draws
+from junkdna.tables import runs_table
+
+params = snakemake.params
+facts, stacks = read_runs([Path(path).parent for path in snakemake.input.metrics], params.tasks, params.runs)
+replicates = Replicates(seeds=tuple(sorted(facts["seed"].unique().tolist())), draws=2000)
+draws = score_draws(stacks, params.tasks, replicates, seed=0)
+runs = runs_table(facts, stacks, draws, replicates, tasks=params.tasks, recipes=params.recipes)
+values = read_values(snakemake.input.values)
+described = {"figures": params.figures, "tasks": params.tasks, "recipes": params.recipes}
+table = replication_table(runs, draws, replicates, values, **described)
+for name, content in {"table": table, "summary": replication_summary(table)}.items():
+    write_table(snakemake.output[name], content)
+    write_text(snakemake.output[f"{name}_csv"], content.to_csv(index=False))
