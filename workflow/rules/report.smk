@@ -60,7 +60,10 @@ rule render_report:
         figures=FIGURES,
         config=USED,
         notice=lookups.notice_of(USED),
-        codes={rule: code_digest(rule) for rule in ("build_mask", "finetune", "aggregate_runs", "score_difficulty")},
+        codes={
+            rule: code_digest(rule)
+            for rule in ("build_mask", "finetune", "aggregate_runs", "score_difficulty")
+        },
         code=code_digest("render_report"),
     message:
         "Writing the report of {wildcards.study}"
