@@ -9,7 +9,16 @@ from junkdna.pricing import count_jobs, describe, price_runs, read_measured, rea
 
 def run(**changes) -> dict:
     known = {"checkpoint": "c", "task": "t", "weights": 1e6, "train_rows": 1000.0, "validation_rows": 300.0}
-    return {**known, "tokens": 10, "epochs": 3, "max_steps": 0, "batch": 32, "pending": True, **changes}
+    return {
+        **known,
+        "tokens": 10,
+        "epochs": 3,
+        "max_steps": 0,
+        "batch": 32,
+        "pending": True,
+        "kept": False,
+        **changes,
+    }
 
 
 def test_jobs_are_counted_once_however_many_files_they_write():
@@ -79,6 +88,11 @@ def test_jobs_are_told_apart_by_their_wildcards_and_not_by_their_files():
     }
     jobs = count_jobs(read_summary(header + "\n".join(rows), patterns))
     assert dict(zip(jobs["stage"], jobs["jobs"], strict=True)) == {"aggregate": 1, "plot": 2}
+
+
+def test_weights_that_stay_take_four_bytes_each():
+    priced = price_runs(pd.DataFrame([run(), run(kept=True)]), pd.DataFrame(), 1e9)
+    assert priced["bytes"][1] - priced["bytes"][0] == 4e6
 
 
 def test_many_hours_are_shown_in_full():

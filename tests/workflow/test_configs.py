@@ -34,6 +34,8 @@ def test_plan_prices_what_is_missing(workspace):
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert "finetune" in said and "disk for the missing runs" in said
+    again = snakemake(workspace, "plan").stderr
+    assert "disk for the missing runs" in again, "the second question stays unanswered"
     edited = (workspace / "tiny.yaml").read_text().replace("seeds: [1, 2]", "seeds: [1, 2, 3]")
     (workspace / "tiny.yaml").write_text(edited)
     said = snakemake(workspace, "plan").stderr

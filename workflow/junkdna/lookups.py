@@ -75,8 +75,13 @@ def notice_of(config: Mapping[str, Any]) -> str:
     )
 
 
-def run_sizes(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the config tells of the work of each run; None for what only the data can tell."""
+def run_sizes(
+    config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], kept: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """What the config tells of the work of each run; None for what only the data can tell.
+
+    kept: the runs whose trained weights stay on disk.
+    """
     sizes: dict[tuple[str, str], dict[str, Any]] = {}
     for checkpoint, task in {(run["checkpoint"], run["task"]) for run in runs}:
         entry, training = config["tasks"][task], training_of(config, checkpoint, task)
@@ -90,7 +95,7 @@ def run_sizes(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> l
             "max_steps": training["max_steps"],
             "batch": training["batch_size"] * training["accumulation"],
         }
-    return [{**run, **sizes[run["checkpoint"], run["task"]]} for run in runs]
+    return [{**run, **sizes[run["checkpoint"], run["task"]], "kept": run in kept} for run in runs]
 
 
 def train_rows(task: Mapping[str, Any]) -> int | None:

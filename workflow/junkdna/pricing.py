@@ -16,6 +16,7 @@ from junkdna.results import SECONDS
 FLOPS_PER_WEIGHT_AND_TOKEN = 6
 BYTES_PER_PREDICTION = 40
 BYTES_PER_RUN = 30_000
+BYTES_PER_WEIGHT = 4
 
 
 def read_summary(text: str, patterns: Mapping[str, Sequence[str]]) -> pd.DataFrame:
@@ -88,7 +89,8 @@ def price_runs(runs: pd.DataFrame, measured: pd.DataFrame, flops_per_second: flo
     """Estimate seconds and bytes of each run.
 
     runs: one row a run with `checkpoint`, `task`, `weights` (parameters), `train_rows`, `validation_rows`,
-        `tokens` (per example), `epochs`, `max_steps`, `batch` (examples per step). NaN where not known.
+        `tokens` (per example), `epochs`, `max_steps`, `batch` (examples per step), `kept` (bool: its trained
+        weights stay on disk). NaN where not known.
     measured: finished runs with `checkpoint`, `task`, `total_seconds`; may be empty.
     flops_per_second: sustained speed assumed for what has not been measured.
     Returns `runs` with `seconds`, `bytes` and `basis`: `measured` (the median of finished runs of the same
@@ -103,6 +105,7 @@ def price_runs(runs: pd.DataFrame, measured: pd.DataFrame, flops_per_second: flo
     priced["seconds"] = FLOPS_PER_WEIGHT_AND_TOKEN * work / flops_per_second
     priced["basis"] = priced["seconds"].isna().map({True: "unknown", False: "computed"})
     priced["bytes"] = BYTES_PER_RUN + BYTES_PER_PREDICTION * priced["validation_rows"].fillna(0)
+    priced["bytes"] += BYTES_PER_WEIGHT * priced["weights"].fillna(0) * priced["kept"]
     if len(measured):
         median = measured.groupby(["checkpoint", "task"])["total_seconds"].median()
         known = pd.Series([median.get(key) for key in zip(priced["checkpoint"], priced["task"], strict=True)])

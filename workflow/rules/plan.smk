@@ -12,8 +12,6 @@ rule ask_for_plan:
         summary=temp("results/plan/summary.tsv"),
     log:
         "logs/ask_for_plan/plan.log",
-    benchmark:
-        "benchmarks/runs/ask_for_plan/plan.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -27,19 +25,18 @@ rule ask_for_plan:
         "--nolock --summary all > {output.summary:q} 2> {log:q}"
 
 
-# Jobs by stage, present and missing, with estimated device hours and disk.
+# Jobs by stage, present and missing, with estimated device hours and disk. No benchmark: its file would count as
+# an output, and a second question would find it there and stay unanswered.
 rule plan:
     input:
         summary=rules.ask_for_plan.output.summary,
     log:
         "logs/plan/plan.log",
-    benchmark:
-        "benchmarks/runs/plan/plan.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
     params:
-        sizes=lambda w: lookups.run_sizes(config, RUNS),
+        sizes=lambda w: lookups.run_sizes(config, RUNS, KEPT_RUNS),
         files=lambda w: for_runs(rules.finetune.output.predictions),
         patterns=lambda w: {rule.name: [str(path) for path in rule.output] for rule in workflow.rules},
         finished="results/runs",
