@@ -101,14 +101,19 @@ def settings(studies: int) -> list[Setting]:
             studies=studies,
         )
         for scenario, margin in nulls
-        for collapse, spread in ((0.0, "usual"), (0.2, "usual"), (0.2, "selective"))
-        for seeds in (3, 5)
+        for collapse, spread, seeds in ((0.0, "usual", 3), (0.2, "selective", 3), (0.2, "selective", 5))
     ]
     few = max(studies // 4, 1)
     coverage = [
         Setting(part="coverage", scenario=planted(8), seeds=seeds, spread=spread, studies=studies)
-        for spread in ("usual", "quiet", "loud", "skewed")
-        for seeds in (3, 5, 10)
+        for spread, seeds in (
+            ("usual", 3),
+            ("usual", 5),
+            ("usual", 10),
+            ("quiet", 3),
+            ("loud", 3),
+            ("skewed", 3),
+        )
     ]
     power = [
         Setting(part="power", scenario=planted(step, n_tasks=tasks), seeds=seeds, studies=few)
