@@ -105,19 +105,11 @@ def settings(studies: int) -> list[Setting]:
     ]
     few = max(studies // 4, 1)
     coverage = [
-        Setting(part="coverage", scenario=planted(8), seeds=seeds, spread=spread, studies=studies)
-        for spread, seeds in (
-            ("usual", 3),
-            ("usual", 5),
-            ("usual", 10),
-            ("quiet", 3),
-            ("loud", 3),
-            ("skewed", 3),
-        )
+        Setting(part="coverage", scenario=planted(8), seeds=seeds, studies=studies) for seeds in (3, 5, 10)
     ]
     power = [
         Setting(part="power", scenario=planted(step, n_tasks=tasks), seeds=seeds, studies=few)
-        for step in (0, 2, 4, 8)
+        for step in (0, 4, 8)
         for tasks in (3, 5)
         for seeds in (3, 5, 10)
     ]
