@@ -26,7 +26,10 @@ PRIMARY = {
     "monotone": ("curve", "retention falls by {effect} points per 10 points of sparsity"),
     "harder-falls-further": ("axis", "the hardest task keeps {effect} points less than the easiest"),
     "interaction": ("axis", "the hardest task falls by {effect} points more per 10 points of sparsity"),
-    "irreversible": ("cell", "{effect} points stay missing after training with every weight"),
+    "irreversible": (
+        "cell",
+        "{effect} points are missing after training with every weight, at the largest budget tried",
+    ),
     "small-weights": ("cell", "keeping the small weights frozen is worth {effect} points"),
     "quantization-differs": (
         "axis",

@@ -66,7 +66,13 @@ def _row(
         values = np.stack([spread(run[name], replicates) for run in runs])
         drawn = mean_over_seeds(values, seeds, weights)
         low, high = interval(drawn, replicates)
-        row |= {name: float(drawn[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
+        # A t interval does not know that a barrier is never below 0, and that alpha lies between 0 and 1.
+        top = 1.0 if name.endswith("alpha") else np.inf
+        row |= {
+            name: float(drawn[0]),
+            f"{name}_low": max(float(low), 0.0),
+            f"{name}_high": min(float(high), top),
+        }
     return row
 
 

@@ -1,7 +1,7 @@
 """One effect that speaks for or against a claim, and what two or three claims have in common.
 
 An effect is turned so that a positive value speaks for the claim, and is measured in chance-corrected
-retention (1 = as good as dense). Shapes: R replicates; m ways to extrapolate, where there are several.
+retention (1 = as good as dense). Shapes: R replicates; m estimates that must all speak for a claim to support it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,8 @@ Array = np.ndarray
 class Effect:
     """What one row of the table of claims is made from.
 
-    values: [R], or [m, R] where several estimates must agree; None where no run is usable. words: a sentence with
+    values: [R], or [m, R]: the first is the effect, and a claim is supported only if all exceed the margin. None
+    where no run is usable. words: a sentence with
     a place for the effect. caveat: what follows the verdict. n_seeds: of the cell that has fewest. pooled:
     whether it enters the mean that the claim as a whole is judged by. more: further columns.
     """
@@ -99,9 +100,10 @@ def contrast(one: Cell | None, other: Cell | None, family: Family) -> tuple[Arra
 
 
 def limits(values: Array, replicates: Replicates) -> tuple[float, float, float]:
-    """Estimate, low and high of values [R]; of [m, R] the first estimate and the widest limits."""
-    low, high = interval(np.atleast_2d(values), replicates)
-    return float(np.atleast_2d(values)[0, 0]), float(np.min(low)), float(np.max(high))
+    """Estimate, low and high of values [R]; of [m, R] those of the first."""
+    first = np.atleast_2d(values)[0]
+    low, high = interval(first, replicates)
+    return float(first[0]), float(low), float(high)
 
 
 def p_against(values: Array, replicates: Replicates, margin: float) -> float:
@@ -110,11 +112,10 @@ def p_against(values: Array, replicates: Replicates, margin: float) -> float:
 
 
 def p_equivalent(values: Array, replicates: Replicates, margin: float) -> float:
-    """p of two one-sided tests that an effect is not within +-margin; of [m, R] the largest.
+    """p of two one-sided tests that an effect [R] is not within +-margin.
 
     Schuirmann (1987), A comparison of the two one-sided tests procedure.
     """
-    values = np.atleast_2d(values)
     both = p_above(values, replicates, -margin), p_above(-values, replicates, -margin)
     return float(np.max(both))
 

@@ -27,13 +27,15 @@ def verdict(
     *,
     margin: float,
     n_seeds: int,
+    p: float = np.nan,
     p_holm: float = np.nan,
     seeds_needed: float = np.nan,
 ) -> str:
     """Judge an effect (positive speaks for the claim) by its interval.
 
-    `supported`: the whole interval lies above the margin; the claim as a whole (which has a `p_holm`) must also
-    survive the correction for the number of claims. `refuted`: the interval lies below, so the effect is smaller
+    `supported`: the whole interval lies above the margin, and `p` (of all estimates that must agree, where there
+    are several) is at most 0.025; the claim as a whole (which has a `p_holm`) must also survive the correction for
+    the number of claims. `refuted`: the interval lies below, so the effect is smaller
     than what was declared to matter, or points the other way. `undecided`: the margin is inside. `too few seeds`:
     fewer than three, or undecided where more would do (`seeds_needed` is more than there are). `not measured`: no
     effect.
@@ -42,7 +44,7 @@ def verdict(
         return "not measured"
     if n_seeds < MIN_SEEDS:
         return "too few seeds"
-    if low > margin and not p_holm > LEVEL:
+    if low > margin and not p > LEVEL / 2 and not p_holm > LEVEL:
         return "supported"
     if high < margin:
         return "refuted"
@@ -65,6 +67,7 @@ def judge(claims: pd.DataFrame, margin: float) -> pd.DataFrame:
             row["high"],
             margin=margin,
             n_seeds=row["n_seeds"],
+            p=row["p"],
             p_holm=row["p_holm"],
             seeds_needed=row["seeds_needed"],
         )
