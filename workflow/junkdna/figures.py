@@ -9,7 +9,7 @@ from functools import partial
 import altair as alt
 import pandas as pd
 
-from junkdna.panels import dense_panel, legend, performance_panel, regime_panel
+from junkdna.panels import CUT, dense_panel, legend, performance_panel, regime_panel
 from junkdna.style import BAR, GREY, REGIMES, SHAPES, difficulty_colours, theme
 from junkdna.training_figures import budget_figure
 
@@ -70,6 +70,9 @@ def performance(
     curves = _curves(chosen)
     if not curves:
         raise ValueError(f"figures: no runs in the sparse regime on {', '.join(tasks) or 'these tasks'}")
+    # One level is no curve; it is shown only where there is nothing else.
+    levels = chosen.groupby(CURVE)["level"].nunique()
+    curves = [curve for curve in curves if levels[curve] > 1] or curves
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(tasks))]
     color, shape = _keys("task", tasks, difficulty_colours(len(tasks)), shapes, "easy to hard:")
     size = {"width": 700 if len(curves) == 1 else 385, "height": 300}
@@ -81,7 +84,7 @@ def performance(
     panels[0] = panels[0].add_params(alt.selection_point(name="picked", fields=["task"], bind="legend"))
     names = {"options": ["retention", "score"], "labels": ["retention", "raw score"], "name": "y axis: "}
     subtitle = [
-        f"Line: mean of the runs that trained. Band: {_interval(chosen)}. Dot: one run.",
+        f"Line: mean of the runs that trained. Band: {_interval(chosen)}{_cut(chosen)}. Dot: one run.",
         f"{FAILED} Dashed: chance.",
     ]
     return (
@@ -125,7 +128,7 @@ def regimes(cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title:
     subtitle = [
         ". ".join(f"{name}: {GLOSSARY[name]}" for name in names[:2]) + ".",
         ". ".join(f"{name}: {GLOSSARY[name]}" for name in names[2:]) + "." * (len(names) > 2),
-        f"Point and bar: mean of the runs that trained, {_interval(chosen)}.",
+        f"Point and bar: mean of the runs that trained, {_interval(chosen)}{_cut(chosen)}.",
         f"{FAILED} Dashed: dense (100) and chance (0).",
     ]
     return (
@@ -177,6 +180,13 @@ def _interval(cells: pd.DataFrame) -> str:
     """What the intervals of these cells are over: seeds were resampled only where there are several."""
     several = (cells["resampled"] == "seeds and examples").any()
     return "95 % interval over " + ("seeds and examples" if several else "examples (a single seed)")
+
+
+def _cut(cells: pd.DataFrame) -> str:
+    """Say so where an interval of retention goes further than it is drawn."""
+    low, high = CUT
+    over = (cells["retention_trained_low"] < low / 100) | (cells["retention_trained_high"] > high / 100)
+    return f", cut at {low} and {high} %".replace("-", "\N{MINUS SIGN}") * bool(over.any())
 
 
 def _panel_title(text: str, *, offset: int) -> alt.TitleParams:

@@ -8,6 +8,8 @@ from junkdna.style import CROSS, GREY, REGIMES
 
 # Crosses stand this far right of their level, or the mean would hide them.
 ASIDE = 2.5
+# Intervals of retention, in %, are drawn no further than this: of three seeds that differ they go far.
+CUT = (-25, 150)
 Y_TITLE = "show == 'score' ? 'raw score' : 'retention: % of the dense score above chance'"
 # What a page carries for every point; the tables have many more columns.
 RUN = ["checkpoint", "recipe", "task", "regime", "seed", "level", "score", "retention", "trained"]
@@ -22,7 +24,13 @@ def performance_panel(
     """Draw one curve a task over the level; the parameters `show` and `picked` belong to the whole figure."""
     lines = alt.Chart(_data(cells[CELL]))
     for end in ("", "_low", "_high"):
-        shown = f"show == 'score' ? datum.score_trained{end} : 100 * datum.retention_trained{end}"
+        retention = f"datum.retention_trained{end}"
+        if end:  # A test of null keeps what is undefined from becoming a number.
+            cut = f"clamp(100 * {retention}, {CUT[0]}, {CUT[1]})"
+            retention = f"(isValid({retention}) ? {cut} : null)"
+        else:
+            retention = f"100 * {retention}"
+        shown = f"show == 'score' ? datum.score_trained{end} : {retention}"
         lines = lines.transform_calculate(**{f"shown{end}": shown})
     dots = alt.Chart(_data(runs[RUN].assign(aside=runs["level"] + ASIDE)))
     dots = dots.transform_calculate(shown="show == 'score' ? datum.score : 100 * datum.retention")
@@ -76,7 +84,8 @@ def regime_panel(
         failed["level"] + np.array([spread[name] for name in failed["regime"]], dtype=float) + ASIDE
     )
     for end in ("", "_low", "_high"):
-        means[f"shown{end}"] = 100 * means[f"retention_trained{end}"]
+        shown = 100 * means[f"retention_trained{end}"]
+        means[f"shown{end}"] = shown.clip(*CUT) if end else shown
     failed["shown"] = 100 * failed["retention"]
     axis = alt.Axis(labels=first, ticks=first, domain=first, title="retention, %" if first else None)
     y = alt.Y("shown:Q", axis=axis, scale=alt.Scale(zero=False))
