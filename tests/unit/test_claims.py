@@ -58,6 +58,13 @@ def test_where_nothing_falls_nothing_is_supported(null):
     assert row_of(null, "difficulty-order")["verdict"] == "refuted"
 
 
+def test_a_claim_of_one_budget_says_so(planted):
+    assert (
+        "Only one training budget was tried." in row_of(planted, "irreversible", scope="primary")["sentence"]
+    )
+    assert "budget" not in row_of(planted, "monotone", scope="primary")["sentence"]
+
+
 def test_effects_are_near_the_truth(planted):
     """What the simulator plants: retention along its logistic curve."""
 

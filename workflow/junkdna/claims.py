@@ -149,6 +149,9 @@ def _pooled(claim: str, effects: Sequence[Effect]) -> Effect | None:
     kind, words = PRIMARY[claim]
     number = f"{len(measured)} {PLURALS[kind] if len(measured) != 1 else kind}"
     left_out = len(chosen) - len(measured)
+    caveat = f" {left_out} more could not be measured on {MIN_SEEDS} seeds." * (left_out > 0)
+    if claim == "irreversible" and not any("n_axis" in each.more for each in measured):
+        caveat += " Only one training budget was tried."
     return Effect(
         claim=claim,
         checkpoint=_one_or_all([each.checkpoint for each in chosen], "checkpoints"),
@@ -160,7 +163,7 @@ def _pooled(claim: str, effects: Sequence[Effect]) -> Effect | None:
         n_seeds=min((each.n_seeds for each in measured), default=0),
         n_left_out=sum(each.n_left_out for each in chosen),
         regime=chosen[0].regime,
-        caveat=f" {left_out} more could not be measured on {MIN_SEEDS} seeds." * (left_out > 0),
+        caveat=caveat,
     )
 
 
