@@ -297,7 +297,10 @@ def test_passing_trouble_is_waited_out(trouble, hub, checkpoint, tmp_path, no_wa
     assert fetch(tmp_path)["commit"] == hub.commit("models", REPO)
     copied = tmp_path / "out" / "tiny" / "model.safetensors"
     assert copied.read_bytes() == (checkpoint / "model.safetensors").read_bytes()
-    assert no_waiting, "there was trouble"
+    if "fail_every" in trouble:  # The client's own retries may have been enough.
+        assert len(hub.requests) >= 3, "there was no trouble"
+    else:
+        assert no_waiting, "there was no trouble"
 
 
 def test_lasting_trouble_ends_in_one_error(hub, tmp_path, no_waiting):
