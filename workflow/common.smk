@@ -55,6 +55,21 @@ def nulls_of_study():
     return for_runs(rules.finetune_null.output.predictions, where=NULL_RUNS)
 
 
+def evidence_for(wildcards):
+    """The tables that a figure of the evidence shows."""
+    if wildcards.evidence == "claims":
+        return {"claims": rules.aggregate_runs.output.claims}
+    if wildcards.evidence == "difficulty":
+        return {
+            "difficulty": rules.score_difficulty.output.difficulty,
+            "curves": rules.aggregate_runs.output.curves,
+        }
+    return {
+        "connectivity": rules.measure_connectivity.output.table,
+        "paths": for_runs(rules.interpolate.output.path, where=CONNECTED),
+    }
+
+
 def exactly(runs):
     """A constraint on the wildcard `checkpoint`, where a path of runs starts, that lets only these runs pass.
 

@@ -34,21 +34,6 @@ rule plot_figure:
         "../scripts/plot_figure.py"
 
 
-def evidence_for(wildcards):
-    """The tables that a figure of the evidence shows."""
-    if wildcards.evidence == "claims":
-        return {"claims": rules.aggregate_runs.output.claims}
-    if wildcards.evidence == "difficulty":
-        return {
-            "difficulty": rules.score_difficulty.output.difficulty,
-            "curves": rules.aggregate_runs.output.curves,
-        }
-    return {
-        "connectivity": rules.measure_connectivity.output.table,
-        "paths": for_runs(rules.interpolate.output.path, where=CONNECTED),
-    }
-
-
 # A figure of the evidence: the claims, difficulty, the paths between solutions.
 rule plot_evidence:
     input:
