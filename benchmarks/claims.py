@@ -42,7 +42,7 @@ PAGE = """# What the verdicts are worth
 Made by `benchmarks/claims.py` (see there): simulated studies whose truth is known go through the tables and claims of
 the workflow. Three tasks with three metrics, four levels, 240 test examples a task, a margin of {margin:g}. All rates
 in % with their 95 % Wilson interval; several rows of one study count as one study. `n` is the number of studies
-behind the fewest of a line; a blank is a setting that was not measured.
+behind the fewest of a line; a blank, or a line that is not there, is a setting that was not measured yet.
 
 Nulls are the hardest there are: `nothing is lost (margin 0)`, where every effect is exactly at the margin, and one
 scenario a claim in which its effect is just the margin of {margin:g}. A one-sided error of 2.5 % is nominal there, and
