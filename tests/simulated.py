@@ -188,3 +188,12 @@ def tables(runs: list[dict], *, axes: dict[str, dict] = AXES, **truth) -> dict[s
     facts, stacks = stack_study(runs, **truth)
     recipes = truth.get("recipes", RECIPES)
     return tables_of(facts, stacks, tasks=TASKS, recipes=recipes, axes=axes, draws=300, seed=0, margin=0.02)
+
+
+def row_of(claims: pd.DataFrame, claim: str, scope: str = "cell", **keys) -> pd.Series:
+    """The one row of a table of claims that has these values."""
+    chosen = claims[(claims["claim"] == claim) & (claims["scope"] == scope)]
+    for name, value in keys.items():
+        chosen = chosen[chosen[name] == value]
+    assert len(chosen) == 1
+    return chosen.iloc[0]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.simulated import MIDDLES, RECIPES, SHIFTS, grid, tables
+from tests.simulated import MIDDLES, RECIPES, SHIFTS, grid, row_of, tables
 
 from junkdna.caveats import size_caveat
 from junkdna.claims import PRIMARY
@@ -28,14 +28,6 @@ def planted() -> pd.DataFrame:
 def null() -> pd.DataFrame:
     """Every task falls at the same level, far beyond any level of the study."""
     return claims_of(middles=dict.fromkeys(MIDDLES, 160.0), examples=2000)
-
-
-def row_of(claims: pd.DataFrame, claim: str, scope: str = "cell", **keys) -> pd.Series:
-    chosen = claims[(claims["claim"] == claim) & (claims["scope"] == scope)]
-    for name, value in keys.items():
-        chosen = chosen[chosen[name] == value]
-    assert len(chosen) == 1
-    return chosen.iloc[0]
 
 
 def test_planted_effects_are_found(planted):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from tests.simulated import row_of
 
 from junkdna.aggregate import tables_of
 from junkdna.bootstrap import Replicates, seed_weights
@@ -29,14 +30,6 @@ def claims_of(
     facts, stacks = simulate(runs, tasks, examples=examples, rng=np.random.default_rng(0))
     options = {"axes": axes, "draws": 200, "seed": 0, "margin": 0.02}
     return tables_of(facts, stacks, tasks=tasks, recipes=recipes, **options)["claims"]
-
-
-def row_of(claims: pd.DataFrame, claim: str, scope: str = "cell", **keys) -> pd.Series:
-    chosen = claims[(claims["claim"] == claim) & (claims["scope"] == scope)]
-    for name, value in keys.items():
-        chosen = chosen[chosen[name] == value]
-    assert len(chosen) == 1
-    return chosen.iloc[0]
 
 
 def trained_longer(stays: float, goes: float) -> pd.DataFrame:

@@ -10,40 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel
 
-from junkdna.specs import TrainSpec
 from junkdna.tokens import Tokens
 from junkdna.training.loop import Outcome, finetune
+from trainings import DENSE, PRUNED, save_checkpoint
+from trainings import SPEC as TWO_EPOCHS
 
-DENSE = {"family": "dense", "level": 0.0, "method": "none"}
-PRUNED = {
-    "family": "magnitude",
-    "level": 40.0,
-    "method": "prune",
-    "score": "magnitude",
-    "selection": "global",
-    "scope": "body",
-    "per_mille": 400,
-    "keep": 0,
-    "group": 0,
-    "seed": 0,
-}
-SPEC = TrainSpec(
-    learning_rate=2e-3,
-    epochs=2,
-    max_steps=0,
-    batch_size=3,
-    accumulation=2,
-    warmup=0.1,
-    weight_decay=0.1,
-    clip=1.0,
-    precision="fp32",
-    bucket=3,
-    save_minutes=1e-9,
-    gradual_end=0.7,
-    gradual_every=3,
-)
+# Saved after every step.
+SPEC = replace(TWO_EPOCHS, batch_size=3, save_minutes=1e-9)
 TIMES = ["examples_per_second"]
 
 
@@ -53,11 +27,7 @@ class Interruption(Exception):
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    folder = tmp_path_factory.mktemp("checkpoint")
-    BertModel(BertConfig(vocab_size=40, max_position_embeddings=24, **sizes)).save_pretrained(folder)
-    return folder
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoint"))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from junkdna.caveats import unlike_sizes
+from junkdna.tables import is_dense
 from junkdna.verdicts import MIN_SEEDS
 
 # Seeds from which a claim is worth believing; fewer carry no trend over two or three tasks.
@@ -45,8 +47,8 @@ def _failed(runs: pd.DataFrame) -> list[str]:
 
 
 def _at_chance(runs: pd.DataFrame) -> list[str]:
-    dense = runs[runs["regime"] == "dense"]
-    idle = dense[dense["score_low"] <= dense["chance"]]
+    dense = runs[is_dense(runs)]
+    idle = dense[dense["retention"].isna()]
     out = []
     for (checkpoint, task), rows in idle.groupby(["checkpoint", "task"], sort=False):
         every = dense[(dense["checkpoint"] == checkpoint) & (dense["task"] == task)]
@@ -77,13 +79,13 @@ def _seeds(runs: pd.DataFrame, claims: pd.DataFrame) -> list[str]:
 def _unmatched(runs: pd.DataFrame, axes: Mapping[str, Mapping]) -> list[str]:
     out = []
     for name, axis in axes.items():
-        own = runs[runs["task"].isin(axis["tasks"]) & (runs["regime"] == "dense")]
+        own = runs[runs["task"].isin(axis["tasks"]) & is_dense(runs)]
         if axis.get("vary") or own["task"].nunique() < 2:
             continue
         unlike = [
             f"{words} ({own[column].min():,.0f} to {own[column].max():,.0f})"
             for column, words in (("train_examples", "training examples"), ("steps", "training steps"))
-            if own[column].max() > 1.1 * own[column].min()
+            if unlike_sizes(own[column])
         ]
         if unlike:
             out.append(

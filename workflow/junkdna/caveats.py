@@ -3,7 +3,7 @@
 Each begins with a space, or is empty.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -50,6 +50,11 @@ def failures_caveat(cells: Sequence[Cell], used: Sequence[Cell]) -> str:
 def size_caveat(cells: Sequence[Cell]) -> str:
     """Warn when tasks that are compared were not trained on the same amount of data."""
     sizes = [cell.train_examples for cell in cells]
-    if max(sizes) <= 1.1 * min(sizes):
+    if not unlike_sizes(sizes):
         return ""
     return f" The tasks differ in training examples ({min(sizes):,.0f} to {max(sizes):,.0f}): a confounder."
+
+
+def unlike_sizes(sizes: Collection[float]) -> bool:
+    """Whether the largest of these sizes is more than a tenth above the smallest."""
+    return max(sizes) > 1.1 * min(sizes)

@@ -13,7 +13,13 @@ import pandas as pd
 from junkdna.bootstrap import Replicates, variance_parts
 from junkdna.claims_curves import along_axis, monotone
 from junkdna.claims_quantization import quantization_differs
-from junkdna.claims_training import budgets_of, irreversible, irreversible_by_budget, small_weights
+from junkdna.claims_training import (
+    ONE_BUDGET,
+    budgets_of,
+    irreversible,
+    irreversible_by_budget,
+    small_weights,
+)
 from junkdna.effects import Effect, limits, p_against
 from junkdna.families import MIN_SEEDS, Family, families_of
 from junkdna.multiplicity import benjamini_hochberg, holm
@@ -151,7 +157,7 @@ def _pooled(claim: str, effects: Sequence[Effect]) -> Effect | None:
     left_out = len(chosen) - len(measured)
     caveat = f" {left_out} more could not be measured on {MIN_SEEDS} seeds." * (left_out > 0)
     if claim == "irreversible" and not any("n_axis" in each.more for each in measured):
-        caveat += " Only one training budget was tried."
+        caveat += ONE_BUDGET
     return Effect(
         claim=claim,
         checkpoint=_one_or_all([each.checkpoint for each in chosen], "checkpoints"),

@@ -10,8 +10,9 @@ from junkdna.effects import Effect, contrast, effect_of, said
 from junkdna.families import Family
 
 Array = np.ndarray
-# The gap is taken to fall with the budget t as t^-c. Three budgets cannot tell c: both must lead to a verdict.
+# The gap is taken to fall with the budget t as t^-c. Three budgets cannot tell c: both must speak for the claim.
 DECAYS = (1.0, 0.5)
+ONE_BUDGET = " Only one training budget was tried."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +43,7 @@ def irreversible(family: Family, others: Sequence[Family], task: str, level: flo
     cells = {regime: family.cells.get((task, regime, level)) for regime in ("sparse", "regrow")}
     if None in cells.values():
         return []
-    caveat = " Only one training budget was tried." + controls(family, others, task, level)
+    caveat = ONE_BUDGET + controls(family, others, task, level)
     return [
         effect_of(
             family,

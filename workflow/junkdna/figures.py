@@ -11,6 +11,7 @@ import pandas as pd
 
 from junkdna.panels import CUT, dense_panel, legend, performance_panel, regime_panel
 from junkdna.style import BAR, GREY, REGIMES, SHAPES, difficulty_colours, theme
+from junkdna.tables import is_dense
 from junkdna.training_figures import budget_figure
 
 Curve = tuple[str, str, str]
@@ -145,7 +146,7 @@ def dense_scores(cells: pd.DataFrame, tasks: list[str], *, title: str) -> alt.To
 
     tasks: in the order to draw. ValueError when none has a dense run.
     """
-    dense = cells[(cells["regime"] == "dense") & cells["task"].isin(tasks)]
+    dense = cells[is_dense(cells) & cells["task"].isin(tasks)]
     if dense.empty:
         raise ValueError(f"figures: no dense run on {', '.join(tasks) or 'these tasks'}")
     dense = dense.sort_values("task", key=lambda names: names.map(tasks.index), kind="stable")

@@ -13,6 +13,7 @@ import pandas as pd
 from junkdna.artifacts import METADATA_KEY, read_table
 from junkdna.bootstrap import Replicates, distinct_weights, spread
 from junkdna.stacks import KEYS
+from junkdna.tables import is_dense
 
 Array = np.ndarray
 
@@ -50,7 +51,7 @@ class Outcomes:
 
     def dense(self, *, trained: bool = True) -> Array:
         """Row numbers of the dense twins in order of their seeds; only of those that trained, if asked."""
-        chosen = (self.runs["family"] == "dense") & (self.runs["regime"] == "dense")
+        chosen = is_dense(self.runs)
         chosen &= self.runs["trained"] if trained else ~self.runs["diverged"]
         return self.runs[chosen].sort_values("seed").index.to_numpy()
 
