@@ -198,7 +198,7 @@ def test_each_regime_fits_where_the_design_says():
         "magnitude-4of8": masked,
         "random-u50": masked,
     }
-    assert {regime for regimes in fits.values() for regime in regimes} == set(specs.REGIMES)
+    assert {regime for regimes in fits.values() for regime in regimes} == set(specs.REGIMES) - {"qat"}
 
 
 def test_an_impossible_pair_is_an_error_that_names_block_recipe_and_regimes():

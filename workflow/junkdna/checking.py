@@ -16,6 +16,11 @@ from junkdna.schema import schema_problems
 from junkdna.wording import problem
 
 TASK_DEFAULTS = {"max_length": 128, "subset": "stratified", "subset_seed": 0}
+# By the kind of a sweep.
+SWEEP_DEFAULTS = {
+    "score": {"selection": "global", "scope": "body", "seed": 0},
+    "quantizer": {"group": 0, "symmetric": True},
+}
 SPLITS = {"train": "train", "validation": "validation"}
 
 
@@ -36,6 +41,7 @@ def check(
     bases = _inherit(config, problems)
     problems += schema_problems(config, schema) + _unknown_names(config)
     if not problems:
+        config["sweeps"] = {name: _sweep_with_defaults(sweep) for name, sweep in config["sweeps"].items()}
         _collect(problems, expand_recipes, config["sweeps"])
         if not problems:
             _collect(problems, valid_runs, config)
@@ -66,6 +72,10 @@ def _with_defaults(task: dict[str, Any]) -> dict[str, Any]:
     """Fill in what neither the task nor its bases say."""
     splits = {"splits": SPLITS | task.get("splits", {})} if "hub" in task.get("source", {}) else {}
     return TASK_DEFAULTS | task | splits
+
+
+def _sweep_with_defaults(sweep: dict[str, Any]) -> dict[str, Any]:
+    return SWEEP_DEFAULTS["quantizer" if "quantizer" in sweep else "score"] | sweep
 
 
 def _tidy(section: str, content: Any) -> Any:

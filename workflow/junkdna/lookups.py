@@ -13,7 +13,7 @@ from junkdna.shares import percent_of
 
 def ranking_of(recipe: Mapping[str, Any]) -> str | None:
     """Slug of the ranking that a recipe's mask is cut from; None where scores are compared in small groups."""
-    if recipe["method"] == "none" or recipe["selection"] == "nm" or recipe["scope"] != "body":
+    if recipe["method"] != "prune" or recipe["selection"] == "nm" or recipe["scope"] != "body":
         return None
     return f"random-seed{recipe['seed']}" if recipe["score"] == "random" else recipe["score"]
 
@@ -28,7 +28,7 @@ def copied_mask(recipe: Mapping[str, Any]) -> str | None:
 
 def masks_itself(recipe: Mapping[str, Any], regime: str) -> bool:
     """Whether a run needs no mask file: nothing is masked, the mask grows, or it covers the run's own head."""
-    return recipe["method"] == "none" or regime == "gradual" or recipe["scope"] == "paper"
+    return recipe["method"] != "prune" or regime == "gradual" or recipe["scope"] == "paper"
 
 
 def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -41,11 +41,12 @@ def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -
     for axis in config["study"]["axes"]:
         tasks = config["axes"][axis]["tasks"]
         regimes = {run["regime"] for run in runs if run["task"] in tasks} - {"dense", "scratch"}
+        apart = regimes - {"sparse", "qat"}
         if config["axes"][axis].get("vary") == "budget":
             names += [f"budget-{axis}"] * bool(regimes)
             continue
-        names += [f"performance-{axis}"] * ("sparse" in regimes)
-        names += [f"regimes-{axis}"] * bool(regimes - {"sparse"})
+        names += [f"performance-{axis}"] * bool(regimes & {"sparse", "qat"})
+        names += [f"regimes-{axis}"] * bool(apart)
     names += ["difficulty"] + ["connectivity"] * bool(config["study"]["mode_connectivity"])
     return [*names, *(f"replication-{figure}" for figure in config["study"]["replicates"]), "dense"]
 

@@ -17,6 +17,8 @@ from junkdna.stacks import KEYS, Stack
 
 FACTS = (
     "sparsity",
+    "effective_bits",
+    "body_bytes",
     "train_examples",
     "validation_examples",
     "steps",

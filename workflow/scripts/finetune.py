@@ -10,6 +10,7 @@ import torch
 
 from junkdna.devices import take_device
 from junkdna.maskfile import read_mask
+from junkdna.quantfile import read_quantized
 from junkdna.results import fingerprint
 from junkdna.specs import TrainSpec
 from junkdna.tokens import read_tokens
@@ -19,7 +20,7 @@ from junkdna.training.loop import finetune
 torch.set_num_threads(snakemake.threads)
 paths, made, params = snakemake.input, dict(snakemake.output.items()), snakemake.params
 run = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)}
-files = [path for path in (paths.manifest, paths.train, paths.mask) if path]
+files = [path for path in (paths.manifest, paths.train, paths.mask, paths.quantized) if path]
 outcome = finetune(
     checkpoint=Path(paths.manifest).parent,
     train=read_tokens(paths.train),
@@ -32,6 +33,7 @@ outcome = finetune(
     state=Path(made["predictions"]).with_name("state.safetensors"),
     fingerprint=fingerprint(files, [run, params.recipe, params.training, params.code]),
     device=take_device(snakemake.resources.gpu),
+    quantized=read_quantized(paths.quantized) if paths.quantized else None,
     traced="confidences" in made,
 )
 keys = {**run, "family": params.recipe["family"], "level": params.recipe["level"]}

@@ -20,10 +20,17 @@ from junkdna.training.anew import draw_body, draw_removed
 from junkdna.training.schedule import Plan, gradual_per_mille
 
 # What starts from weights that nothing removed.
-UNMASKED = {"dense", "scratch"}
+UNMASKED = {"dense", "scratch", "qat"}
+# Method of a recipe -> its regimes.
+METHODS = {
+    "none": ("dense", "scratch"),
+    "prune": tuple(regime for regime in REGIMES if regime not in UNMASKED),
+    "quantize": ("qat",),
+}
 # What happens to the weights that the mask removes.
 STARTS_MASKED = {"sparse", "regrow"}
 HOLDS_MASKED = {"sparse", "freeze", "gradual"}
+ENDS_MASKED = {"sparse", "gradual"}
 
 
 @dataclass(slots=True)
@@ -31,9 +38,9 @@ class Pruning:
     """The prunable weights of a run and their masks.
 
     weights: by mask name. input_dims: dimension of each weight that runs along the inputs. kept: masks,
-    True = kept (empty for `dense` and `scratch`, all True at the start of `gradual`). held: the masks as factors in the
-    dtype of the weights, in the order of `weights`; empty while no gradient is masked. per_mille: sparsity
-    that `gradual` has reached. sparsity: share of the prunable weights that the masks remove.
+    True = kept (empty for `dense`, `scratch` and `qat`, all True at the start of `gradual`). held: the masks as
+    factors in the dtype of the weights, in the order of `weights`; empty while no gradient is masked. per_mille:
+    sparsity that `gradual` has reached. sparsity: share of the prunable weights that the masks remove.
     """
 
     regime: str
@@ -184,12 +191,12 @@ def _check_pair(recipe: Mapping[str, Any], regime: str) -> PruneSpec | None:
     if regime not in REGIMES:
         raise ValueError(f"regime: {regime!r} is not one of {', '.join(REGIMES)}")
     method = recipe["method"]
-    if method not in ("none", "prune"):
-        raise ValueError(f"recipe: method {method!r} cannot be fine-tuned; legal are none, prune")
-    if (regime in UNMASKED) != (method == "none"):
-        legal = ", ".join(each for each in REGIMES if (each in UNMASKED) == (method == "none"))
+    if method not in METHODS:
+        raise ValueError(f"recipe: method {method!r} cannot be fine-tuned; legal are {', '.join(METHODS)}")
+    if regime not in METHODS[method]:
+        legal = ", ".join(METHODS[method])
         raise ValueError(f"regime: {regime!r} does not fit a recipe of method {method!r}; legal are {legal}")
-    if method == "none":
+    if method != "prune":
         return None
     spec = PruneSpec.from_mapping(recipe)
     if regime == "gradual" and spec.selection == "nm":
