@@ -19,6 +19,7 @@ if "study" not in config:
 include: "workflow/common.smk"
 include: "workflow/rules/checkpoints.smk"
 include: "workflow/rules/tasks.smk"
+include: "workflow/rules/calibration.smk"
 include: "workflow/rules/masks.smk"
 include: "workflow/rules/quantized.smk"
 include: "workflow/rules/runs.smk"

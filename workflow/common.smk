@@ -38,6 +38,7 @@ wildcard_constraints:
     checkpoint=grid.SLUG,
     recipe=grid.SLUG,
     ranking=grid.SLUG,
+    calibration=grid.SLUG,
     task=grid.SLUG,
     regime=grid.SLUG,
     study=grid.SLUG,
@@ -87,6 +88,14 @@ def quantized_for(wildcards):
     if RECIPES[wildcards.recipe]["method"] != "quantize":
         return []
     return f"results/quantized/{wildcards.checkpoint}/{wildcards.recipe}.safetensors"
+
+
+def calibration_for(wildcards):
+    """The statistics of calibration text that a recipe needs, if any."""
+    if not lookups.needs_calibration(RECIPES[wildcards.recipe]):
+        return []
+    text = lookups.calibration_slug(config["calibration"])
+    return f"results/calibration/{wildcards.checkpoint}/{text}/statistics.safetensors"
 
 
 def mask_for(wildcards):

@@ -189,7 +189,7 @@ MISTAKES = {
     ),
     "section": (
         {"sweep": {}},
-        "config: found key 'sweep'; legal: study, plan, sweeps, training, checkpoints, tasks, axes; "
+        "config: found key 'sweep'; legal: study, plan, calibration, sweeps, training, checkpoints, tasks, axes; "
         "did you mean 'sweeps'?",
     ),
     "missing": (

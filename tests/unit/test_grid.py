@@ -246,7 +246,7 @@ def test_the_task_wins_over_the_checkpoint_and_that_over_the_study():
 def test_what_decides_a_mask_is_what_the_spec_holds():
     recipes = expand_recipes(config([])["sweeps"])
     spec = spec_of(recipes["magnitude-u50"])
-    assert list(spec) == sorted(set(specs.PruneSpec.__dataclass_fields__) - {"like"})
+    assert list(spec) == sorted(set(specs.PruneSpec.__dataclass_fields__) - {"like", "budget"})
     assert specs.PruneSpec(**spec) == specs.PruneSpec.from_mapping(recipes["magnitude-u50"])
     assert all(re.fullmatch(SLUG, slug) for slug in recipes)
 

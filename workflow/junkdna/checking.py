@@ -10,7 +10,7 @@ from typing import Any
 from junkdna.axes import axis_problems, expand_axes
 from junkdna.entries import checkpoint_problems, task_problems
 from junkdna.grid import resolve_tasks, training_of, valid_runs
-from junkdna.lookups import train_rows
+from junkdna.lookups import needs_calibration, train_rows
 from junkdna.recipes import expand_recipes
 from junkdna.schema import schema_problems
 from junkdna.wording import problem
@@ -50,7 +50,7 @@ def check(
         for name, checkpoint in config["checkpoints"].items():
             problems += checkpoint_problems(f"checkpoints.{name}", checkpoint)
         config["tasks"] = {name: _with_defaults(task) for name, task in config["tasks"].items()}
-        problems += [*axis_problems(config), *_unmatched_axes(config)]
+        problems += [*axis_problems(config), *_unmatched_axes(config), *_uncalibrated(config)]
     if lines := _once(problems, bases):
         raise ValueError("\n".join(lines))
     return {section: _tidy(section, content) for section, content in config.items()}
@@ -141,6 +141,8 @@ def _unknown_names(config: Mapping[str, Any]) -> list[str]:
     study, axes = _mapping(config.get("study")), _mapping(config.get("axes"))
     known = {section: list(_mapping(config.get(section))) for section in ("checkpoints", "axes", "tasks")}
     wanted = [(f"study.{section}", study.get(section), names) for section, names in known.items()]
+    calibration = _mapping(config.get("calibration")).get("task")
+    wanted.append(("calibration.task", [calibration] if calibration else [], known["tasks"]))
     wanted += [
         (f"axes.{name}.tasks", _mapping(axis).get("tasks"), known["tasks"]) for name, axis in axes.items()
     ]
@@ -165,6 +167,15 @@ def _unknown_names(config: Mapping[str, Any]) -> list[str]:
             text = ", ".join(str(seed) for seed in seeds)
             lines += [problem(f"study.runs[{number}].seeds", seed, text) for seed in own if seed not in seeds]
     return lines
+
+
+def _uncalibrated(config: Mapping[str, Any]) -> list[str]:
+    """Sweeps that look at calibration text, where the config names none."""
+    if "task" in config["calibration"]:
+        return []
+    asking = [name for name, sweep in config["sweeps"].items() if needs_calibration(sweep)]
+    needed = "a task whose training texts the layers' inputs are taken from"
+    return [f"calibration.task: missing; needed by {', '.join(asking)}: {needed}"] if asking else []
 
 
 def _unmatched_axes(config: Mapping[str, Any]) -> list[str]:

@@ -9,12 +9,14 @@ from typing import Any
 from junkdna.wording import problem, raise_all
 
 DENSE = {"family": "dense", "level": 0.0, "method": "none"}
+# Scores that look at the inputs of each layer on calibration text.
+CALIBRATED = ("wanda", "ria", "sparsegpt")
 # What a sweep that quantizes may hold.
 QUANTIZE_KEYS = ("quantizer", "bits", "group", "symmetric")
 # Bits of a weight as released and of a scale.
 WEIGHT_BITS, SCALE_BITS = 16, 16
 # What decides the mask of a pruning recipe.
-SPEC_KEYS = ("group", "keep", "like", "per_mille", "scope", "score", "seed", "selection")
+SPEC_KEYS = ("budget", "group", "keep", "like", "per_mille", "scope", "score", "seed", "selection")
 
 
 def expand_recipes(sweeps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -44,9 +46,11 @@ def expand_recipes(sweeps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if "keep" in sweep and f"{name}-nm" in sweeps:
             taken = f"{where}.keep names its N:M recipes {name}-nm"
             problems.append(f"sweeps.{name}-nm: found the name {name + '-nm'!r}; legal: any other, {taken}")
+        problems += _unmatched(where, sweep)
         if "like" in sweep:
             levels = _followers(name, sweeps, levels, problems)
         common = {"method": "prune", "score": sweep["score"], "scope": sweep["scope"], "seed": sweep["seed"]}
+        common |= {"budget": sweep["budget"]} if "budget" in sweep else {}
         recipes |= {slug: dict(sorted({**common, **level}.items())) for slug, level in levels.items()}
     for name in sorted(set(sweeps) & set(recipes) - {"dense"}):
         problems.append(f"sweeps.{name}: found the name of a recipe of another sweep; legal: any other")
@@ -129,18 +133,42 @@ def _misplaced(where: str, sweep: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _unmatched(where: str, sweep: Mapping[str, Any]) -> list[str]:
+    """What does not go with the score of a sweep."""
+    score, selection, lines = sweep["score"], sweep["selection"], []
+    selections = {"sparsegpt": ["layer"], "wanda": ["row", "layer"], "ria": ["row", "layer"]}
+    if "sparsity" in sweep and selection not in selections.get(score, [selection]):
+        legal = f"{', '.join(selections[score])} beside score {score}"
+        lines.append(f"{where}.selection: found {selection!r}; legal: {legal}")
+    whole = score in CALIBRATED or score == "shuffled" or selection == "row" or "budget" in sweep
+    if whole and sweep["scope"] != "body":
+        # The head is drawn by each run; these need its inputs, or a mask file.
+        lines.append(
+            f"{where}.scope: found {sweep['scope']!r}; legal: body for this score, selection or budget"
+        )
+    if "budget" in sweep and (
+        selection == "global" or "keep" in sweep or "like" in sweep or score == "sparsegpt"
+    ):
+        legal = "beside selection row or layer and sparsity, without keep or like, not for sparsegpt"
+        lines.append(f"{where}.budget: found {sweep['budget']!r}; legal: {legal}")
+    if score == "shuffled" and ("like" not in sweep or "keep" in sweep):
+        lines.append(f"{where}.score: found 'shuffled'; legal: beside like (what is shuffled), without keep")
+    return lines
+
+
 def _followers(
     name: str, sweeps: Mapping[str, Any], levels: Mapping[str, dict], problems: list[str]
 ) -> dict[str, dict]:
     """The levels of a sweep that copies from each layer how much another sweep removes there.
 
-    A random order has no threshold that could differ from layer to layer, so `like` goes with that score
-    only. N:M levels remove the same share of every layer whatever the score: they only carry the name.
+    A random order has no threshold that could differ from layer to layer, so `like` goes with the random
+    scores only. N:M levels remove the same share of every layer whatever the score: they only carry the name.
     """
     sweep = sweeps[name]
     where, other = f"sweeps.{name}.like", sweep["like"]
-    if sweep["score"] != "random":
-        problems.append(f"{where}: found beside score {sweep['score']!r}; legal: beside score random only")
+    if sweep["score"] not in ("random", "shuffled"):
+        legal = "beside score random or shuffled only"
+        problems.append(f"{where}: found beside score {sweep['score']!r}; legal: {legal}")
     if other == name or other not in sweeps:
         problems.append(problem(where, other, [known for known in sweeps if known != name], what="sweep"))
         return {}
@@ -185,5 +213,6 @@ def legal_regimes(recipe: Mapping[str, Any]) -> tuple[str, ...]:
     if recipe["method"] == "quantize":
         return ("qat",)
     masked = ("sparse", "freeze", "regrow", "reinit")
-    grows = recipe["score"] == "magnitude" and recipe["selection"] != "nm"
+    grows = recipe["score"] == "magnitude" and recipe["selection"] in ("global", "layer")
+    grows = grows and "budget" not in recipe
     return (*masked, "gradual") if grows else masked

@@ -35,7 +35,12 @@ FACTS = (
     "device",
     "threads",
 )
-SELECTIONS = {"global": "unstructured", "layer": "unstructured per layer", "nm": "N:M"}
+SELECTIONS = {
+    "global": "unstructured",
+    "layer": "unstructured per layer",
+    "row": "unstructured per row",
+    "nm": "N:M",
+}
 CLASS_METRICS = ("accuracy", "mcc", "f1")
 # ASSUME: `min_loss` is a minimum of means over a few batches and so lies somewhat below the true training
 # loss; a run has learnt something only when it beats the prior entropy by more than that noise.

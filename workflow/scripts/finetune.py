@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from junkdna.devices import take_device
-from junkdna.maskfile import read_mask
+from junkdna.maskfile import read_start
 from junkdna.quantfile import read_quantized
 from junkdna.results import fingerprint
 from junkdna.specs import TrainSpec
@@ -25,7 +25,7 @@ outcome = finetune(
     checkpoint=Path(paths.manifest).parent,
     train=read_tokens(paths.train),
     validation=read_tokens(paths.validation),
-    mask=read_mask(paths.mask) if paths.mask else None,
+    **read_start(paths.mask),
     recipe=params.recipe,
     regime=run["regime"],
     spec=TrainSpec.from_mapping(params.training),

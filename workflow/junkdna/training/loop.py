@@ -62,6 +62,7 @@ def finetune(
     device: str,
     traced: bool = False,
     quantized: Mapping[str, Quantized] | None = None,
+    moved: Mapping[str, Tensor] | None = None,
     after_step: Callable[[int, PreTrainedModel], None] | None = None,
 ) -> Outcome:
     """Fine-tune `checkpoint` on `train` and predict `validation`.
@@ -70,6 +71,7 @@ def finetune(
     state: where the resumable state lives while the training runs; one with this `fingerprint` is taken up,
     and the file is gone at the end. device: "cpu" or "cuda[:i]". traced: look at the training examples after
     each epoch (not for regression); nothing else changes by that. quantized: see `start_quantization`.
+    moved: see `start_regime`.
     after_step: called with the number of steps done and the model after each. The same arguments give the same
     bits on a CPU, resumed or not. A loss that
     is no number any more ends the training early (`diverged` in the facts). Raises ValueError for a recipe,
@@ -89,6 +91,7 @@ def finetune(
         seed=seed,
         device=place,
         quantized=quantized,
+        moved=moved,
     )
     if traced:
         assert train.format != "regression", "a value has no probability"
@@ -129,12 +132,13 @@ def prepare_training(
     seed: int,
     device: torch.device,
     quantized: Mapping[str, Quantized] | None = None,
+    moved: Mapping[str, Tensor] | None = None,
 ) -> Training:
     """Load the model and the data, and bring both to the start of the regime; arguments as for `finetune`."""
     regression = train.format == "regression"
     model = load_classifier(checkpoint, train.num_labels, seed, regression=regression).to(device)
     model.config.use_cache = False
-    pruning = start_regime(model, recipe, regime, mask, seed)
+    pruning = start_regime(model, recipe, regime, mask, seed, moved)
     quantization = start_quantization(model, recipe, quantized)
     data = load_data(without_unused_segments(model, train), device)
     return Training(

@@ -59,11 +59,14 @@ def start_regime(
     regime: str,
     mask: Mapping[str, Tensor] | None,
     seed: int,
+    moved: Mapping[str, Tensor] | None = None,
 ) -> Pruning:
     """Bring the weights of a freshly loaded `model` to the start of `regime`.
 
     mask: by mask name, True = kept; None builds it from the weights as they are (scope `paper` needs that,
     as its head depends on the seed). `gradual` makes its own. seed: of what `reinit` and `scratch` draw.
+    moved: new values of the weights, where the recipe's method makes up for what it removes. The regimes of
+    STARTS_MASKED start from them; in the others the removed weights are still there, so only the mask counts.
     ValueError for a pair of recipe and regime that has no meaning, and for a mask that does not fit the model.
     """
     spec = _check_pair(recipe, regime)
@@ -83,6 +86,7 @@ def start_regime(
     kept = {name: mask[name].to(weight.device) for name, weight in weights.items()}
     pruning = Pruning(regime, spec, weights, input_dims, kept, [], sparsity=_achieved_sparsity(kept))
     if regime in STARTS_MASKED:
+        _take(moved or {}, weights)
         zero_pruned(pruning)
     if regime == "reinit":
         draw_removed(weights, kept, seed)
@@ -158,6 +162,12 @@ def restore_mask(pruning: Pruning, kept: Mapping[str, Tensor], per_mille: int) -
     pruning.sparsity = _achieved_sparsity(pruning.kept)
     if per_mille:
         _hold(pruning)
+
+
+@torch.no_grad()
+def _take(moved: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    for name, values in moved.items():
+        weights[name].copy_(values)
 
 
 def _achieved_sparsity(kept: Mapping[str, Tensor]) -> float:
