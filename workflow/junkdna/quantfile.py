@@ -75,3 +75,9 @@ def read_dequantized(path: str | Path) -> dict[str, Tensor]:
         name: as_matrix(dequantize(each, group), dims[name]).contiguous()
         for name, each in read_quantized(path).items()
     }
+
+
+def read_hessians(path: str | Path) -> dict[str, Tensor]:
+    """Read the Hessians of calibration statistics by the names of the weights."""
+    found = read_tensors(path)
+    return {key.removeprefix("hessians:"): each for key, each in found.items() if key.startswith("hessians:")}
