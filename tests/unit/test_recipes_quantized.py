@@ -71,7 +71,7 @@ MISTAKES = {
     ),
     "another quantizer": (
         {"quantizer": "rtm"},
-        "sweeps.rtn.quantizer: found 'rtm'; legal: rtn; did you mean 'rtn'?",
+        "sweeps.rtn.quantizer: found 'rtm'; legal: rtn, gptq; did you mean 'rtn'?",
     ),
 }
 

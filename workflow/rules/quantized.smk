@@ -1,6 +1,6 @@
 """Quantized weights: codes, scales and zeros of a checkpoint's body.
 
-Needs checkpoints. Gives results/quantized/{checkpoint}/{recipe}.safetensors, as small as the recipe says, from
+Needs checkpoints and, for gptq, calibration. Gives results/quantized/{checkpoint}/{recipe}.safetensors, as small as the recipe says, from
 which the rounded weights come back bit for bit.
 """
 
@@ -9,6 +9,7 @@ which the rounded weights come back bit for bit.
 rule quantize_weights:
     input:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
+        calibration=calibration_for,
     output:
         weights="results/quantized/{checkpoint}/{recipe}.safetensors",
     log:
