@@ -142,6 +142,8 @@ def run_tables(
         "examples_per_second": 1900.0 + 100 * rng.random(),
         "peak_memory_mb": 410.0,
         "sparsity": described["level"] / 100,
+        "effective_bits": 16 * (1 - described["level"] / 100),
+        "body_bytes": 2e6 * (1 - described["level"] / 100),
         "first_loss": 1.02 * prior,
         "final_loss": prior if collapsed else 0.2 * prior,
         "min_loss": 0.99 * prior if collapsed else 0.2 * prior,

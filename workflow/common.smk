@@ -38,6 +38,7 @@ wildcard_constraints:
     checkpoint=grid.SLUG,
     recipe=grid.SLUG,
     ranking=grid.SLUG,
+    calibration=grid.SLUG,
     task=grid.SLUG,
     regime=grid.SLUG,
     study=grid.SLUG,
@@ -97,6 +98,21 @@ def mask_to_copy(wildcards):
     return f"results/masks/{wildcards.checkpoint}/{slug}.safetensors" if slug else []
 
 
+def quantized_for(wildcards):
+    """The quantized weights of a run whose recipe quantizes."""
+    if RECIPES[wildcards.recipe]["method"] != "quantize":
+        return []
+    return f"results/quantized/{wildcards.checkpoint}/{wildcards.recipe}.safetensors"
+
+
+def calibration_for(wildcards):
+    """The statistics of calibration text that a recipe needs, if any."""
+    if not lookups.needs_calibration(RECIPES[wildcards.recipe]):
+        return []
+    text = lookups.calibration_slug(config["calibration"])
+    return f"results/calibration/{wildcards.checkpoint}/{text}/statistics.safetensors"
+
+
 def mask_for(wildcards):
     """The mask of a run; none if nothing is masked, or if the run must make it itself (scope paper, gradual)."""
     if lookups.masks_itself(RECIPES[wildcards.recipe], wildcards.regime):
@@ -104,12 +120,21 @@ def mask_for(wildcards):
     return f"results/masks/{wildcards.checkpoint}/{wildcards.recipe}.safetensors"
 
 
-# How masks are made concerns only the runs that make one themselves; the others read it from its file.
+# How masks are made concerns only the runs that make one themselves; the others read it from its file. Nor does it
+# concern a run how weights are rounded if it rounds none.
 MASK_MAKING = tuple(f"junkdna.compression.{name}" for name in ("scores", "ranking", "selection"))
-FINETUNE_CODE = {True: code_digest("finetune"), False: code_digest("finetune", without=MASK_MAKING)}
+ROUNDING = ("junkdna.compression.quantization", "junkdna.quantfile")
+FINETUNE_CODE = {
+    "masks": code_digest("finetune", without=ROUNDING),
+    "rounds": code_digest("finetune", without=MASK_MAKING),
+    "neither": code_digest("finetune", without=MASK_MAKING + ROUNDING),
+}
 
 
 def finetune_code(wildcards):
     """The digest of the code that this run executes."""
     recipe = RECIPES[wildcards.recipe]
-    return FINETUNE_CODE[recipe["method"] == "prune" and lookups.masks_itself(recipe, wildcards.regime)]
+    if recipe["method"] == "quantize":
+        return FINETUNE_CODE["rounds"]
+    masks = recipe["method"] == "prune" and lookups.masks_itself(recipe, wildcards.regime)
+    return FINETUNE_CODE["masks" if masks else "neither"]

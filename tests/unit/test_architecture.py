@@ -22,8 +22,8 @@ LAYERS = (
     {"specs", "shares", "provenance", "artifacts", "warm", "job", "devices"},
     {"wording", "schema", "entries", "recipes", "grid", "axes", "checking", "extras", "lookups", "reference"},
     {"compression", "toyworld"},
-    {"models", "maskfile", "results", "hub", "weight_files", "checkpoints", "tokens", "metrics"},
-    {"task_columns", "task_sources", "tasks", "pretraining", "training"},
+    {"models", "maskfile", "quantfile", "results", "hub", "weight_files", "checkpoints", "tokens", "metrics"},
+    {"task_columns", "task_sources", "tasks", "pretraining", "training", "calibration"},
     {"bootstrap", "stacks", "tables", "cells", "families", "fits", "trends", "multiplicity"},
     {
         "difficulty",

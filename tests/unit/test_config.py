@@ -58,8 +58,8 @@ def test_the_default_study_has_five_levels_three_patterns_three_seeds_and_the_co
     assert len(study["seeds"]) == 3 and len(study_tasks(config)) >= 4
     assert len([slug for slug in sparse if recipes[slug]["selection"] != "nm"]) == 5
     assert len([slug for slug in sparse if recipes[slug]["selection"] == "nm"]) == 3
-    assert {run["regime"] for run in runs} == set(specs.REGIMES) - {"gradual"}
-    assert 170 <= len(runs) <= 200
+    assert {run["regime"] for run in runs} == set(specs.REGIMES) - {"gradual", "qat"}
+    assert 170 <= len(runs) <= 220
     sources = [config["checkpoints"][name]["source"] for name in study["checkpoints"]]
     sources += [config["tasks"][name]["source"] for name in study_tasks(config)]
     assert all("pretrain" in source or "generate" in source for source in sources), "needs no network"
@@ -68,7 +68,7 @@ def test_the_default_study_has_five_levels_three_patterns_three_seeds_and_the_co
 def test_the_small_glue_study_has_the_runs_that_its_blocks_say():
     runs = valid_runs(check(shipped("glue-small.yaml"), SCHEMA))
     by_regime = {regime: sum(run["regime"] == regime for run in runs) for regime in specs.REGIMES}
-    none = {"gradual": 0, "reinit": 0, "scratch": 0}
+    none = {"gradual": 0, "reinit": 0, "scratch": 0, "qat": 0}
     assert by_regime == {"dense": 15, "sparse": 36, "freeze": 12, "regrow": 12} | none
 
 
@@ -189,7 +189,7 @@ MISTAKES = {
     ),
     "section": (
         {"sweep": {}},
-        "config: found key 'sweep'; legal: study, plan, sweeps, training, checkpoints, tasks, axes; "
+        "config: found key 'sweep'; legal: study, plan, calibration, sweeps, training, checkpoints, tasks, axes; "
         "did you mean 'sweeps'?",
     ),
     "missing": (
@@ -304,8 +304,8 @@ MISTAKES = {
     ),
     "regime": (
         {"study__runs__0__regimes": ["sparce"]},
-        "study.runs[0].regimes[0]: found 'sparce'; legal: dense, sparse, freeze, regrow, gradual, reinit, scratch; "
-        "did you mean 'sparse'?",
+        "study.runs[0].regimes[0]: found 'sparce'; legal: dense, sparse, freeze, regrow, gradual, reinit, scratch, "
+        "qat; did you mean 'sparse'?",
     ),
     "regime that does not fit": (
         {"study__runs__0__regimes": ["gradual"]},
@@ -470,6 +470,7 @@ def test_the_schema_names_what_the_specs_name():
     assert (*sweep["selection"]["enum"], "nm") == specs.SELECTIONS
     assert tuple(sweep["scope"]["enum"]) == specs.SCOPES
     assert tuple(block["regimes"]["items"]["enum"]) == specs.REGIMES
+    assert set(sweep["quantizer"]["enum"]) <= set(specs.QUANTIZERS)
     assert tuple(training["precision"]["enum"]) == specs.PRECISIONS
     assert set(training) == set(SCHEMA["properties"]["training"]["properties"])
     fields = specs.TrainSpec.__dataclass_fields__

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pandas as pd
 import pytest
-from tests.simulated import AXES, TASKS, grid, tables
+from tests.simulated import AXES, RECIPES, TASKS, grid, tables
 
 from junkdna.figures import dense_scores, performance, regimes, study_figures
 from junkdna.style import difficulty_colours, save, spec
@@ -43,6 +43,34 @@ def test_performance_has_a_panel_for_each_pattern_and_marks_failures(study):
     assert crosses == [3, 2], "only the panel with a collapsed run has crosses"
     switch = next(param for param in drawn["params"] if param["name"] == "show")
     assert switch["bind"]["options"] == ["retention", "score"]
+
+
+def test_a_quantized_sweep_has_a_panel_whose_levels_are_bits():
+    levels = {"rtn-w8": 50.0, "rtn-w4g128": 74.2188, "rtn-w2": 87.5}
+    recipes = {slug: RECIPES[slug] for slug in ("dense", "magnitude-u50")}
+    for slug, level in levels.items():
+        recipes[slug] = {"family": "rtn", "level": level, "method": "quantize"}
+    runs = [run for run in grid(recipes=recipes) if run["regime"] in ("dense", "sparse")]
+    runs = [run | {"regime": "qat"} if run["recipe"] in levels else run for run in runs]
+    made = tables(runs, recipes=recipes, examples=120)
+    assert made["runs"].query("recipe == 'rtn-w4g128'")["effective_bits"].iloc[0] == pytest.approx(
+        4.125, abs=1e-4
+    )
+    figures = study_figures(made["cells"], made["runs"], AXES)
+    assert list(figures) == ["dense", "performance-made-up-difficulty"], (
+        "there are no other regimes to compare"
+    )
+    panels = spec(figures["performance-made-up-difficulty"])["concat"]
+    assert [panel["title"]["text"] for panel in panels] == [
+        "tiny-encoder, magnitude unstructured",
+        "tiny-encoder, rtn",
+    ]
+    pruned, rounded = (panel["layer"][1]["encoding"]["x"] for panel in panels)
+    assert pruned["title"] == "weights removed, %" and "labelExpr" not in pruned["axis"]
+    assert rounded["title"].startswith("bits of a weight")
+    assert rounded["axis"]["values"] == [0, 50, 74.2188, 87.5]
+    named = json.loads(rounded["axis"]["labelExpr"].split("(")[1].split(")")[0])
+    assert named == {"0.00": "dense", "50.00": "w8", "74.22": "w4g128", "87.50": "w2"}
 
 
 def test_tasks_are_drawn_easy_to_hard(study):
@@ -98,7 +126,7 @@ def test_one_figure_of_a_study_by_name(study):
 
 
 def test_figures_without_data_say_so(study):
-    with pytest.raises(ValueError, match="no runs in the sparse regime on these tasks"):
+    with pytest.raises(ValueError, match="no runs in the regimes sparse and qat on these tasks"):
         performance(study["cells"], study["runs"], ["rte"], title="t")
     with pytest.raises(ValueError, match="no regime but sparse was run on these tasks|on rte"):
         regimes(study["cells"], study["runs"], ["rte"], title="t")

@@ -10,9 +10,11 @@ from junkdna.compression.quantization import (
     dequantize,
     effective_bits,
     encode,
+    fake_quantize,
     fit_grid,
     pack_codes,
     quantize_rtn,
+    snap,
     unpack_codes,
 )
 
@@ -91,3 +93,23 @@ def test_effective_bits_count_scales_and_zeros():
     assert effective_bits(256, QuantSpec(method="rtn", bits=4, group=64, symmetric=False)) == 4 + 20 / 64
     assert effective_bits(100, QuantSpec(method="rtn", bits=3, group=64, symmetric=True)) == 3 + 2 * 16 / 100
     assert effective_bits(128, QuantSpec(method="gptq", bits=2, group=0, symmetric=False)) == 2 + 18 / 128
+
+
+@pytest.mark.parametrize(("bits", "group", "symmetric"), CASES)
+def test_weights_rounded_without_codes_are_those_of_the_codes(bits, group, symmetric):
+    spec = QuantSpec(method="rtn", bits=bits, group=group, symmetric=symmetric)
+    weight = matrix()
+    quantized = quantize_rtn(weight, spec)
+    made = fake_quantize(weight, spec)
+    assert torch.equal(made, dequantize(quantized, group))
+    # On grids that were fitted before, the nearest values are the same, and stay where they are.
+    assert torch.equal(snap(weight, quantized, spec), made)
+    assert torch.equal(snap(made, quantized, spec), made)
+
+
+def test_a_weight_that_is_no_number_stays_none():
+    spec = QuantSpec(method="rtn", bits=4, group=32, symmetric=True)
+    weight = matrix()
+    weight[2, 40] = float("nan")
+    made = fake_quantize(weight, spec)
+    assert made[2, 32:64].isnan().any() and made.isfinite().sum() >= made.numel() - 32

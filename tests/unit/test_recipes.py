@@ -62,7 +62,7 @@ MISTAKES = {
     "itself": ({"like": "control"}, "sweeps.control.like: found sweep 'control'; legal: magnitude"),
     "another score": (
         {"score": "magnitude"},
-        "sweeps.control.like: found beside score 'magnitude'; legal: beside score random only",
+        "sweeps.control.like: found beside score 'magnitude'; legal: beside score random or shuffled only",
     ),
     "a level that is not there": (
         {"sparsity": [50, 60]},

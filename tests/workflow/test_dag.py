@@ -59,6 +59,15 @@ def test_a_task_costs_its_own_jobs(workspace):
     }
 
 
+def test_a_quantized_sweep_costs_its_own_jobs(workspace):
+    edit(
+        workspace / "tiny.yaml",
+        "\nsweeps:\n",
+        "    - {recipes: [rtn], regimes: [qat]}\n\nsweeps:\n  rtn: {quantizer: rtn, bits: [8, 4]}\n",
+    )
+    assert work(planned(workspace)) == {"quantize_weights": 2, "finetune": 8}
+
+
 def test_a_level_less_touches_only_the_tables(workspace):
     edit(workspace / "tiny.yaml", "[50, 90]", "[50]")
     assert work(planned(workspace)) == {}

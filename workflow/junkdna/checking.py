@@ -10,12 +10,17 @@ from typing import Any
 from junkdna.axes import axis_problems, expand_axes
 from junkdna.entries import checkpoint_problems, task_problems
 from junkdna.grid import resolve_tasks, training_of, valid_runs
-from junkdna.lookups import train_rows
+from junkdna.lookups import needs_calibration, train_rows
 from junkdna.recipes import expand_recipes
 from junkdna.schema import schema_problems
 from junkdna.wording import problem
 
 TASK_DEFAULTS = {"max_length": 128, "subset": "stratified", "subset_seed": 0}
+# By the kind of a sweep.
+SWEEP_DEFAULTS = {
+    "score": {"selection": "global", "scope": "body", "seed": 0},
+    "quantizer": {"group": 0, "symmetric": True},
+}
 SPLITS = {"train": "train", "validation": "validation"}
 
 
@@ -36,6 +41,7 @@ def check(
     bases = _inherit(config, problems)
     problems += schema_problems(config, schema) + _unknown_names(config)
     if not problems:
+        config["sweeps"] = {name: _sweep_with_defaults(sweep) for name, sweep in config["sweeps"].items()}
         _collect(problems, expand_recipes, config["sweeps"])
         if not problems:
             _collect(problems, valid_runs, config)
@@ -44,7 +50,7 @@ def check(
         for name, checkpoint in config["checkpoints"].items():
             problems += checkpoint_problems(f"checkpoints.{name}", checkpoint)
         config["tasks"] = {name: _with_defaults(task) for name, task in config["tasks"].items()}
-        problems += [*axis_problems(config), *_unmatched_axes(config)]
+        problems += [*axis_problems(config), *_unmatched_axes(config), *_uncalibrated(config)]
     if lines := _once(problems, bases):
         raise ValueError("\n".join(lines))
     return {section: _tidy(section, content) for section, content in config.items()}
@@ -66,6 +72,10 @@ def _with_defaults(task: dict[str, Any]) -> dict[str, Any]:
     """Fill in what neither the task nor its bases say."""
     splits = {"splits": SPLITS | task.get("splits", {})} if "hub" in task.get("source", {}) else {}
     return TASK_DEFAULTS | task | splits
+
+
+def _sweep_with_defaults(sweep: dict[str, Any]) -> dict[str, Any]:
+    return SWEEP_DEFAULTS["quantizer" if "quantizer" in sweep else "score"] | sweep
 
 
 def _tidy(section: str, content: Any) -> Any:
@@ -131,6 +141,8 @@ def _unknown_names(config: Mapping[str, Any]) -> list[str]:
     study, axes = _mapping(config.get("study")), _mapping(config.get("axes"))
     known = {section: list(_mapping(config.get(section))) for section in ("checkpoints", "axes", "tasks")}
     wanted = [(f"study.{section}", study.get(section), names) for section, names in known.items()]
+    calibration = _mapping(config.get("calibration")).get("task")
+    wanted.append(("calibration.task", [calibration] if calibration else [], known["tasks"]))
     wanted += [
         (f"axes.{name}.tasks", _mapping(axis).get("tasks"), known["tasks"]) for name, axis in axes.items()
     ]
@@ -155,6 +167,15 @@ def _unknown_names(config: Mapping[str, Any]) -> list[str]:
             text = ", ".join(str(seed) for seed in seeds)
             lines += [problem(f"study.runs[{number}].seeds", seed, text) for seed in own if seed not in seeds]
     return lines
+
+
+def _uncalibrated(config: Mapping[str, Any]) -> list[str]:
+    """Sweeps that look at calibration text, where the config names none."""
+    if "task" in config["calibration"]:
+        return []
+    asking = [name for name, sweep in config["sweeps"].items() if needs_calibration(sweep)]
+    needed = "a task whose training texts the layers' inputs are taken from"
+    return [f"calibration.task: missing; needed by {', '.join(asking)}: {needed}"] if asking else []
 
 
 def _unmatched_axes(config: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from junkdna.panels import CUT, dense_panel, legend, performance_panel, regime_panel
-from junkdna.style import BAR, GREY, REGIMES, SHAPES, difficulty_colours, theme
+from junkdna.style import BAR, CURVED, GREY, REGIMES, SHAPES, difficulty_colours, theme
 from junkdna.tables import is_dense
 from junkdna.training_figures import budget_figure
 
@@ -24,6 +24,7 @@ GLOSSARY = {
     "gradual": "small weights removed little by little while training",
     "reinit": "small weights drawn anew, then all weights train",
     "scratch": "every weight drawn anew, nothing pre-trained",
+    "qat": "trained with quantized weights",
 }
 
 
@@ -44,10 +45,10 @@ def study_figures(
             title = f"Does more training bring it back? {axis['task']}"
             makers[f"budget-{name}"] = partial(budget_figure, cells, tasks, axis["values"], title=title)
             continue
-        if (own["regime"] == "sparse").any():
-            title = f"Performance against sparsity: {name}"
+        if own["regime"].isin(CURVED).any():
+            title = f"Performance against compression: {name}"
             makers[f"performance-{name}"] = partial(performance, cells, runs, tasks, title=title)
-        if own["regime"].isin(set(REGIMES) - {"sparse", "scratch"}).any():
+        if own["regime"].isin(set(REGIMES) - {*CURVED, "scratch"}).any():
             makers[f"regimes-{name}"] = partial(
                 regimes, cells, runs, tasks, title=f"Regimes side by side: {name}"
             )
@@ -59,18 +60,20 @@ def study_figures(
 def performance(
     cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title: str
 ) -> alt.TopLevelMixin:
-    """Draw performance against level in the sparse regime, a line a task, a panel a checkpoint and pattern.
+    """Draw performance against level in the regimes sparse and qat, a line a task, a panel a checkpoint and pattern.
 
     tasks: easy to hard, which is also the order of the colours. Lines and bands are over the runs that
     trained; every run is a dot, every collapsed or diverged one a cross. A switch changes from retention to
     the raw score. ValueError when no run of these tasks is there.
     """
     tasks = [task for task in tasks if (cells["task"] == task).any()]
-    chosen = cells[cells["task"].isin(tasks) & cells["regime"].isin(["sparse", "dense"])]
-    single = runs[runs["task"].isin(tasks) & (runs["regime"] == "sparse")]
+    chosen = cells[cells["task"].isin(tasks) & cells["regime"].isin([*CURVED, "dense"])]
+    single = runs[runs["task"].isin(tasks) & runs["regime"].isin(CURVED)]
     curves = _curves(chosen)
     if not curves:
-        raise ValueError(f"figures: no runs in the sparse regime on {', '.join(tasks) or 'these tasks'}")
+        raise ValueError(
+            f"figures: no runs in the regimes {' and '.join(CURVED)} on {', '.join(tasks) or 'these tasks'}"
+        )
     # One level is no curve; it is shown only where there is nothing else.
     levels = chosen.groupby(CURVE)["level"].nunique()
     curves = [curve for curve in curves if levels[curve] > 1] or curves
@@ -80,7 +83,7 @@ def performance(
     panels = []
     for curve in curves:
         lines, dots = _of_curve(chosen, curve, beside="dense"), _of_curve(single, curve)
-        panel = performance_panel(lines, dots, color=color, shape=shape)
+        panel = performance_panel(lines, dots, color=color, shape=shape, names=_bits(lines, curve))
         panels.append(panel.properties(title=_panel_title(_name(curve), offset=8), **size))
     panels[0] = panels[0].add_params(alt.selection_point(name="picked", fields=["task"], bind="legend"))
     names = {"options": ["retention", "score"], "labels": ["retention", "raw score"], "name": "y axis: "}
@@ -104,11 +107,11 @@ def regimes(cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title:
     """
     of_tasks = (cells["task"].isin(tasks) & cells["regime"].isin(REGIMES), runs["task"].isin(tasks))
     chosen, single = cells[of_tasks[0]], runs[of_tasks[1]]
-    other = chosen[(chosen["regime"] != "sparse") & (chosen["family"] != "dense")]
+    other = chosen[~chosen["regime"].isin(CURVED) & (chosen["family"] != "dense")]
     if other.empty:
         raise ValueError(f"figures: no regime but sparse was run on {', '.join(tasks) or 'these tasks'}")
     tasks = [task for task in tasks if (other["task"] == task).any()]
-    names = [name for name in REGIMES if (chosen["regime"] == name).any()]
+    names = [name for name in REGIMES if name != "qat" and (chosen["regime"] == name).any()]
     colours, shapes = zip(*(REGIMES[name] for name in names), strict=True)
     color, shape = _keys("regime", names, list(colours), list(shapes), "regime:")
     columns = min(5, len(tasks))
@@ -203,6 +206,14 @@ def _curves(cells: pd.DataFrame) -> list[Curve]:
 def _name(curve: Curve) -> str:
     checkpoint, family, selection = curve
     return f"{checkpoint}, {family}" if selection == "none" else f"{checkpoint}, {family} {selection}"
+
+
+def _bits(cells: pd.DataFrame, curve: Curve) -> dict[float, str]:
+    """What the levels of a quantized curve are called, such as w4; nothing for a pruned one."""
+    own = cells[cells["family"] == curve[1]]
+    if curve[2] != "none":
+        return {}
+    return {level: slug.rsplit("-", 1)[1] for level, slug in zip(own["level"], own["recipe"], strict=True)}
 
 
 def _of_curve(table: pd.DataFrame, curve: Curve, *, beside: str = "") -> pd.DataFrame:

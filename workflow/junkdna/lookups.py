@@ -8,12 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from junkdna.grid import study_tasks, training_of
+from junkdna.recipes import CALIBRATED
 from junkdna.shares import percent_of
 
 
 def ranking_of(recipe: Mapping[str, Any]) -> str | None:
     """Slug of the ranking that a recipe's mask is cut from; None where scores are compared in small groups."""
-    if recipe["method"] == "none" or recipe["selection"] == "nm" or recipe["scope"] != "body":
+    if (
+        recipe["method"] != "prune"
+        or recipe["selection"] not in ("global", "layer")
+        or recipe["scope"] != "body"
+    ):
+        return None
+    if recipe["score"] in CALIBRATED or recipe["score"] == "shuffled":
         return None
     return f"random-seed{recipe['seed']}" if recipe["score"] == "random" else recipe["score"]
 
@@ -26,9 +33,25 @@ def copied_mask(recipe: Mapping[str, Any]) -> str | None:
     return recipe.get("like") if recipe.get("selection") != "nm" else None
 
 
+def needs_hessians(recipe: Mapping[str, Any]) -> bool:
+    """Whether a recipe looks at how the inputs of a layer go together."""
+    return recipe.get("score") == "sparsegpt" or recipe.get("quantizer") == "gptq"
+
+
+def needs_calibration(recipe: Mapping[str, Any]) -> bool:
+    """Whether a recipe looks at the inputs of the layers on calibration text."""
+    return recipe.get("score") in CALIBRATED or recipe.get("budget") == "owl" or needs_hessians(recipe)
+
+
+def calibration_slug(calibration: Mapping[str, Any]) -> str:
+    """The name of the text that the section `calibration` asks for."""
+    size = "n{sequences}-l{max_length}-s{seed}".format(**calibration)
+    return f"{calibration['task']}-{size}"
+
+
 def masks_itself(recipe: Mapping[str, Any], regime: str) -> bool:
     """Whether a run needs no mask file: nothing is masked, the mask grows, or it covers the run's own head."""
-    return recipe["method"] == "none" or regime == "gradual" or recipe["scope"] == "paper"
+    return recipe["method"] != "prune" or regime == "gradual" or recipe["scope"] == "paper"
 
 
 def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -41,11 +64,12 @@ def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -
     for axis in config["study"]["axes"]:
         tasks = config["axes"][axis]["tasks"]
         regimes = {run["regime"] for run in runs if run["task"] in tasks} - {"dense", "scratch"}
+        apart = regimes - {"sparse", "qat"}
         if config["axes"][axis].get("vary") == "budget":
             names += [f"budget-{axis}"] * bool(regimes)
             continue
-        names += [f"performance-{axis}"] * ("sparse" in regimes)
-        names += [f"regimes-{axis}"] * bool(regimes - {"sparse"})
+        names += [f"performance-{axis}"] * bool(regimes & {"sparse", "qat"})
+        names += [f"regimes-{axis}"] * bool(apart)
     names += ["difficulty"] + ["connectivity"] * bool(config["study"]["mode_connectivity"])
     return [*names, *(f"replication-{figure}" for figure in config["study"]["replicates"]), "dense"]
 
@@ -54,7 +78,8 @@ def used_parts(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
     """The config without the catalog entries that this study does not touch."""
     checkpoints = {run["checkpoint"] for run in runs}
     axes = set(config["study"]["axes"])
-    keep = {"checkpoints": checkpoints, "tasks": set(study_tasks(config)), "axes": axes}
+    tasks = {*study_tasks(config), config["calibration"].get("task")}
+    keep = {"checkpoints": checkpoints, "tasks": tasks, "axes": axes}
     return {
         section: {name: entry for name, entry in content.items() if name in keep[section]}
         if section in keep

@@ -15,7 +15,8 @@ def write_mask(path: str | Path, mask: PackedMask, spec: PruneSpec, *, code: str
     """Write a mask; `code` is the digest of the code that made it.
 
     Metadata: `spec`, `shapes`, `tensor_sparsity` and `threshold` are JSON, `sparsity` is a number, the share
-    of weights removed; `shapes` has the tensors in the order of the model.
+    of weights removed; `shapes` has the tensors in the order of the model. New values of the weights, if the
+    mask comes with any, are the tensors `weights:<name>`.
     """
     sparsity, tensor_sparsity = measure_sparsity(mask)
     metadata = {
@@ -26,7 +27,8 @@ def write_mask(path: str | Path, mask: PackedMask, spec: PruneSpec, *, code: str
         "threshold": json.dumps(mask.threshold),
         "code": code,
     }
-    write_tensors(path, mask.bits, metadata)
+    moved = {f"weights:{name}": weight for name, weight in mask.weights.items()}
+    write_tensors(path, mask.bits | moved, metadata)
 
 
 def read_mask(path: str | Path) -> dict[str, Tensor]:
@@ -34,3 +36,15 @@ def read_mask(path: str | Path) -> dict[str, Tensor]:
     shapes = json.loads(read_metadata(path)["shapes"])
     bits = read_tensors(path)
     return {name: unpack(bits[name], tuple(shape)) for name, shape in shapes.items()}
+
+
+def read_start(path: str | Path) -> dict[str, dict[str, Tensor] | None]:
+    """Read what a run starts from: its `mask`, and the new values of the weights (`moved`) that come with it.
+
+    Both are None where there is no file ("", or an empty list), the latter also where the file has none.
+    """
+    if not path:
+        return {"mask": None, "moved": None}
+    mark = "weights:"
+    moved = {name.removeprefix(mark): t for name, t in read_tensors(path).items() if name.startswith(mark)}
+    return {"mask": read_mask(path), "moved": moved or None}

@@ -1,5 +1,8 @@
 """One panel of a figure, and the encodings that panels share."""
 
+import json
+from collections.abc import Mapping
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -19,9 +22,17 @@ CELL += [f"{name}_trained{end}" for name in ("score", "retention") for end in ("
 
 
 def performance_panel(
-    cells: pd.DataFrame, runs: pd.DataFrame, *, color: alt.Color, shape: alt.Shape
+    cells: pd.DataFrame,
+    runs: pd.DataFrame,
+    *,
+    color: alt.Color,
+    shape: alt.Shape,
+    names: Mapping[float, str] | None = None,
 ) -> alt.LayerChart:
-    """Draw one curve a task over the level; the parameters `show` and `picked` belong to the whole figure."""
+    """Draw one curve a task over the level; the parameters `show` and `picked` belong to the whole figure.
+
+    names: of the levels, where they are numbers of bits and no shares of weights removed.
+    """
     lines = alt.Chart(_data(cells[CELL]))
     for end in ("", "_low", "_high"):
         retention = f"datum.retention_trained{end}"
@@ -38,11 +49,15 @@ def performance_panel(
     floor = floor.transform_calculate(shown="show == 'score' ? datum.chance : 0")
     y = alt.Y("shown:Q", title=None, scale=alt.Scale(zero=False))
     grey_or_task = alt.when("show == 'score'").then(color).otherwise(alt.value(GREY))
-    common = {"x": level("level"), "y": y, "color": color}
+    common = {"x": level("level", names), "y": y, "color": color}
     layers = [
         floor.mark_rule(strokeDash=[4, 4]).encode(y=y, color=grey_or_task, opacity=_faded(0.8, 0.1)),
         lines.mark_area().encode(
-            x=level("level"), y="shown_low:Q", y2="shown_high:Q", color=color, opacity=_faded(0.17, 0.02)
+            x=level("level", names),
+            y="shown_low:Q",
+            y2="shown_high:Q",
+            color=color,
+            opacity=_faded(0.17, 0.02),
         ),
         dots.mark_point(filled=True, size=16)
         .transform_filter("datum.trained")
@@ -58,7 +73,7 @@ def performance_panel(
     ]
     if not runs["trained"].all():
         crosses = _crosses(dots.transform_filter("!datum.trained"))
-        common |= {"x": level("aside"), "opacity": _faded(1, 0.1)}
+        common |= {"x": level("aside", names), "opacity": _faded(1, 0.1)}
         layers.append(crosses.encode(**common, tooltip=_about_run()))
     return alt.layer(*layers)
 
@@ -141,11 +156,21 @@ def _crosses(chart: alt.Chart) -> alt.Chart:
     return chart.mark_point(shape=CROSS, size=60, strokeWidth=2, opacity=1)
 
 
-def level(column: str) -> alt.X:
-    """The axis of levels, always from 0 to 100 so that panels compare."""
+def level(column: str, names: Mapping[float, str] | None = None) -> alt.X:
+    """The axis of levels, always from 0 to 100 so that panels compare.
+
+    names: of levels that quantize; they stand at the share of the bytes that they save.
+    """
     scale = alt.Scale(domain=[0, 100], nice=False)
-    axis = alt.Axis(values=[0, 20, 40, 60, 80, 100], labelFlush=False)
-    return alt.X(f"{column}:Q", title="weights removed, %", scale=scale, axis=axis)
+    if not names:
+        axis = alt.Axis(values=[0, 20, 40, 60, 80, 100], labelFlush=False)
+        return alt.X(f"{column}:Q", title="weights removed, %", scale=scale, axis=axis)
+    # Named after the value as drawn, for a number in an expression is compared bit for bit.
+    shown = {f"{place:.2f}": name for place, name in {0.0: "dense", **names}.items()}
+    label = f"({json.dumps(shown)})[format(datum.value, '.2f')]"
+    axis = alt.Axis(values=[0.0, *names], labelExpr=label, labelFlush=False, labelOverlap="parity")
+    title = "bits of a weight, at the % of bytes saved against 16"
+    return alt.X(f"{column}:Q", title=title, scale=scale, axis=axis)
 
 
 def legend(title: str | None) -> alt.Legend:

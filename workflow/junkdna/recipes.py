@@ -9,8 +9,14 @@ from typing import Any
 from junkdna.wording import problem, raise_all
 
 DENSE = {"family": "dense", "level": 0.0, "method": "none"}
+# Scores that look at the inputs of each layer on calibration text.
+CALIBRATED = ("wanda", "ria", "sparsegpt")
+# What a sweep that quantizes may hold.
+QUANTIZE_KEYS = ("quantizer", "bits", "group", "symmetric")
+# Bits of a weight as released and of a scale.
+WEIGHT_BITS, SCALE_BITS = 16, 16
 # What decides the mask of a pruning recipe.
-SPEC_KEYS = ("group", "keep", "like", "per_mille", "scope", "score", "seed", "selection")
+SPEC_KEYS = ("budget", "group", "keep", "like", "per_mille", "scope", "score", "seed", "selection")
 
 
 def expand_recipes(sweeps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -19,22 +25,32 @@ def expand_recipes(sweeps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     `level` is the percent of weights removed. The N:M recipes of sweep `x` are of the family `x-nm`: at equal
     level they are another point than the unstructured recipe, so the two never share a curve. The recipes of a
     sweep `like` another carry in `like` the slug of the recipe whose layers they copy, and its selection.
+    Of a quantized recipe `level` is the percent of the bytes of 16-bit weights that are saved (see `_quantized`).
     Raises ValueError, one line for each wrong level or name.
     """
     recipes, problems = {"dense": dict(DENSE)}, []
     for name, sweep in sweeps.items():
         where = f"sweeps.{name}"
+        problems += _misplaced(where, sweep)
         levels = _levels(name, sweep, problems)
         if name == "dense":
             problems.append(f"{where}: found the name 'dense'; legal: any other, dense is always there")
+        if "quantizer" in sweep:
+            common = {"method": "quantize", "quantizer": sweep["quantizer"]}
+            recipes |= {slug: dict(sorted({**common, **level}.items())) for slug, level in levels.items()}
+            continue
+        if "score" not in sweep:
+            continue
         if not {"sparsity", "keep"} & set(sweep):
             problems.append(f"{where}: found no level; legal: a list of levels under sparsity, keep, or both")
         if "keep" in sweep and f"{name}-nm" in sweeps:
             taken = f"{where}.keep names its N:M recipes {name}-nm"
             problems.append(f"sweeps.{name}-nm: found the name {name + '-nm'!r}; legal: any other, {taken}")
+        problems += _unmatched(where, sweep)
         if "like" in sweep:
             levels = _followers(name, sweeps, levels, problems)
         common = {"method": "prune", "score": sweep["score"], "scope": sweep["scope"], "seed": sweep["seed"]}
+        common |= {"budget": sweep["budget"]} if "budget" in sweep else {}
         recipes |= {slug: dict(sorted({**common, **level}.items())) for slug, level in levels.items()}
     for name in sorted(set(sweeps) & set(recipes) - {"dense"}):
         problems.append(f"sweeps.{name}: found the name of a recipe of another sweep; legal: any other")
@@ -48,8 +64,10 @@ def sweep_recipes(sweeps: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _levels(name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict]:
-    """What tells the recipes of one sweep apart, by slug: first the unstructured levels, then N:M."""
+    """What tells the recipes of one sweep apart, by slug: unstructured levels, then N:M; or numbers of bits."""
     where = f"sweeps.{name}"
+    if "quantizer" in sweep:
+        return _quantized(name, sweep)
     return {**_unstructured(where, name, sweep, problems), **_structured(where, name, sweep, problems)}
 
 
@@ -81,18 +99,76 @@ def _structured(where: str, name: str, sweep: Mapping[str, Any], problems: list[
     return levels
 
 
+def _quantized(name: str, sweep: Mapping[str, Any]) -> dict[str, dict]:
+    """The levels of a quantized sweep.
+
+    `level` counts the codes, and the scales and zeros of groups. What those of whole rows take depends on the
+    layer and is left out; the table of runs has it.
+    """
+    levels: dict[str, dict] = {}
+    group, symmetric = sweep["group"], sweep["symmetric"]
+    for bits in sweep.get("bits", []):
+        own = bits + ((SCALE_BITS + (0 if symmetric else bits)) / group if group else 0)
+        level = {"family": name, "level": round(100 * (1 - own / WEIGHT_BITS), 4), "bits": bits}
+        slug = f"{name}-w{bits}g{group}" if group else f"{name}-w{bits}"
+        levels[slug] = {**level, "group": group, "symmetric": symmetric}
+    return levels
+
+
+def _misplaced(where: str, sweep: Mapping[str, Any]) -> list[str]:
+    """Keys of pruning beside `quantizer`, keys of quantization without it, and neither."""
+    quantizes = "quantizer" in sweep
+    if not quantizes and "score" not in sweep:
+        return [
+            f"{where}: found neither score nor quantizer; legal: score (pruning) or quantizer (quantization)"
+        ]
+    lines = []
+    if quantizes and "bits" not in sweep:
+        lines.append(f"{where}.bits: missing; needed: a list of bits for each weight")
+    for key in sweep:
+        if quantizes and key not in QUANTIZE_KEYS:
+            lines.append(f"{where}.{key}: found beside quantizer; legal there: {', '.join(QUANTIZE_KEYS)}")
+        elif not quantizes and key in QUANTIZE_KEYS:
+            lines.append(f"{where}.{key}: found without quantizer; legal: beside quantizer only")
+    return lines
+
+
+def _unmatched(where: str, sweep: Mapping[str, Any]) -> list[str]:
+    """What does not go with the score of a sweep."""
+    score, selection, lines = sweep["score"], sweep["selection"], []
+    selections = {"sparsegpt": ["layer"], "wanda": ["row", "layer"], "ria": ["row", "layer"]}
+    if "sparsity" in sweep and selection not in selections.get(score, [selection]):
+        legal = f"{', '.join(selections[score])} beside score {score}"
+        lines.append(f"{where}.selection: found {selection!r}; legal: {legal}")
+    whole = score in CALIBRATED or score == "shuffled" or selection == "row" or "budget" in sweep
+    if whole and sweep["scope"] != "body":
+        # The head is drawn by each run; these need its inputs, or a mask file.
+        lines.append(
+            f"{where}.scope: found {sweep['scope']!r}; legal: body for this score, selection or budget"
+        )
+    if "budget" in sweep and (
+        selection == "global" or "keep" in sweep or "like" in sweep or score == "sparsegpt"
+    ):
+        legal = "beside selection row or layer and sparsity, without keep or like, not for sparsegpt"
+        lines.append(f"{where}.budget: found {sweep['budget']!r}; legal: {legal}")
+    if score == "shuffled" and ("like" not in sweep or "keep" in sweep):
+        lines.append(f"{where}.score: found 'shuffled'; legal: beside like (what is shuffled), without keep")
+    return lines
+
+
 def _followers(
     name: str, sweeps: Mapping[str, Any], levels: Mapping[str, dict], problems: list[str]
 ) -> dict[str, dict]:
     """The levels of a sweep that copies from each layer how much another sweep removes there.
 
-    A random order has no threshold that could differ from layer to layer, so `like` goes with that score
-    only. N:M levels remove the same share of every layer whatever the score: they only carry the name.
+    A random order has no threshold that could differ from layer to layer, so `like` goes with the random
+    scores only. N:M levels remove the same share of every layer whatever the score: they only carry the name.
     """
     sweep = sweeps[name]
     where, other = f"sweeps.{name}.like", sweep["like"]
-    if sweep["score"] != "random":
-        problems.append(f"{where}: found beside score {sweep['score']!r}; legal: beside score random only")
+    if sweep["score"] not in ("random", "shuffled"):
+        legal = "beside score random or shuffled only"
+        problems.append(f"{where}: found beside score {sweep['score']!r}; legal: {legal}")
     if other == name or other not in sweeps:
         problems.append(problem(where, other, [known for known in sweeps if known != name], what="sweep"))
         return {}
@@ -120,18 +196,23 @@ def _followers(
 
 
 def spec_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the mask of a pruning recipe, of these keys those that it has; keys sorted."""
-    return {key: recipe[key] for key in SPEC_KEYS if key in recipe}
+    """What decides the mask (or the codes) of a recipe, of these keys those that it has; keys sorted."""
+    keys = sorted(QUANTIZE_KEYS) if recipe["method"] == "quantize" else SPEC_KEYS
+    return {key: recipe[key] for key in keys if key in recipe}
 
 
 def legal_regimes(recipe: Mapping[str, Any]) -> tuple[str, ...]:
     """The regimes that fit a recipe.
 
-    `dense` and `scratch` (all weights drawn anew) need uncompressed weights, all others a mask. `gradual` is
+    `dense` and `scratch` (all weights drawn anew) need uncompressed weights, `qat` quantized ones, all others a
+    mask. `gradual` is
     gradual magnitude pruning: its mask follows the magnitudes as they train, without a pattern.
     """
     if recipe["method"] == "none":
         return ("dense", "scratch")
+    if recipe["method"] == "quantize":
+        return ("qat",)
     masked = ("sparse", "freeze", "regrow", "reinit")
-    grows = recipe["score"] == "magnitude" and recipe["selection"] != "nm"
+    grows = recipe["score"] == "magnitude" and recipe["selection"] in ("global", "layer")
+    grows = grows and "budget" not in recipe
     return (*masked, "gradual") if grows else masked

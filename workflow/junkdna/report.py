@@ -39,8 +39,9 @@ EXTRA = {
     ),
     "curves": (
         "Where it falls",
-        "s50 and s90: the level, in % of the weights removed, at which half and nine tenths of what the dense model "
-        "had above chance are left; by a logistic and by a falling step-free fit, never extrapolated",
+        "s50 and s90: the level, in % of the weights removed (of the bytes saved, by quantization), at which half and "
+        "nine tenths of what the dense model had above chance are left; by a logistic and by a falling step-free fit, "
+        "never extrapolated",
         curve_rows,
     ),
     "strata": (

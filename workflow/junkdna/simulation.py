@@ -246,4 +246,5 @@ def _facts(runs: pd.DataFrame, examples: int) -> pd.DataFrame:
         "threads": 1,
     }
     losses = dict.fromkeys(("first_loss", "final_loss", "min_loss", "prior_entropy"), np.nan)
-    return facts.assign(sparsity=facts["level"] / 100, **losses, **same)
+    share = facts["level"] / 100
+    return facts.assign(sparsity=share, effective_bits=16 * (1 - share), body_bytes=np.nan, **losses, **same)

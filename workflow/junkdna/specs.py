@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-SCORES = ("magnitude", "inverse-magnitude", "random")
-SELECTIONS = ("global", "layer", "nm")
+SCORES = ("magnitude", "inverse-magnitude", "random", "wanda", "ria", "sparsegpt", "shuffled")
+SELECTIONS = ("global", "layer", "row", "nm")
+BUDGETS = ("owl", "erk")
 SCOPES = ("body", "paper")
+QUANTIZERS = ("rtn", "gptq")
 PRECISIONS = ("auto", "fp32", "bf16")
-REGIMES = ("dense", "sparse", "freeze", "regrow", "gradual", "reinit", "scratch")
+REGIMES = ("dense", "sparse", "freeze", "regrow", "gradual", "reinit", "scratch", "qat")
 FORMATS = ("classification", "pair", "regression", "choice")
 METRICS = ("accuracy", "mcc", "f1", "pearson", "spearman")
 
@@ -19,12 +21,16 @@ class PruneSpec:
 
     score: what makes a weight worth keeping, one of SCORES.
     selection: over what the scores are compared: `global` (all prunable weights together), `layer` (each
-        tensor by itself), `nm` (N of every M consecutive weights along the input dimension stay).
+        tensor by itself), `row` (each output row of a tensor), `nm` (N of every M consecutive weights along the
+        input dimension stay).
     scope: `body` or `paper` (see `junkdna.models.prunable_weights`).
-    per_mille: weights to remove in thousandths (`global`, `layer`), 0 for `nm`.
+    per_mille: weights to remove in thousandths, 0 for `nm`.
     keep, group: N and M of N:M (`nm`), else 0.
-    like: slug of the recipe that says how many weights go from each tensor; "" where this one decides itself.
-    seed: seed of the random score; no other score reads it.
+    like: slug of the recipe that says how many weights go from each tensor (score `shuffled`: from each row);
+        "" where this one decides itself.
+    budget: what decides how many weights go from each tensor, one of BUDGETS; "" for the same share of each,
+        or what the selection says.
+    seed: seed of the scores random and shuffled; no other reads it.
     """
 
     score: str
@@ -35,6 +41,7 @@ class PruneSpec:
     group: int
     seed: int
     like: str = ""
+    budget: str = ""
 
     def __post_init__(self) -> None:
         assert self.score in SCORES and self.selection in SELECTIONS and self.scope in SCOPES, self
@@ -46,13 +53,23 @@ class PruneSpec:
     @classmethod
     def from_mapping(cls, recipe: Mapping[str, Any]) -> Self:
         """The spec in an expanded recipe (a mapping that may hold more than the spec)."""
-        held = {"like": "", **recipe}
+        held = {"like": "", "budget": "", **recipe}
         return cls(**{name: held[name] for name in cls.__dataclass_fields__})
 
     @property
     def copies_layers(self) -> bool:
         """Whether the mask needs another recipe's; N:M removes the same share of every tensor anyway."""
         return bool(self.like) and self.selection != "nm"
+
+    @property
+    def takes_counts(self) -> bool:
+        """Whether it is given how many weights of each tensor go."""
+        return self.copies_layers or bool(self.budget)
+
+    @property
+    def layerwise(self) -> bool:
+        """Whether its mask is made layer by layer from whole matrices (`junkdna.compression.calibrated`)."""
+        return self.selection == "row" or self.score in ("wanda", "ria", "sparsegpt")
 
     @property
     def sparsity(self) -> float:

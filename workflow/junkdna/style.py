@@ -19,10 +19,13 @@ REGIMES = {
     "gradual": ("#cc79a7", "diamond"),
     "reinit": ("#56b4e9", "triangle-down"),
     "scratch": ("#6b6b6b", "triangle-right"),
+    "qat": ("#e69f00", "triangle-left"),
 }
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right")
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
 BAR = "M-0.22,-1.2L0.22,-1.2L0.22,1.2L-0.22,1.2Z"
+# The regimes of the curves of performance: of pruning, and of quantization.
+CURVED = ("sparse", "qat")
 GREY, INK, SOFT = "#8a8f98", "#24292f", "#57606a"
 
 

@@ -17,6 +17,8 @@ from junkdna.stacks import KEYS, Stack
 
 FACTS = (
     "sparsity",
+    "effective_bits",
+    "body_bytes",
     "train_examples",
     "validation_examples",
     "steps",
@@ -33,7 +35,12 @@ FACTS = (
     "device",
     "threads",
 )
-SELECTIONS = {"global": "unstructured", "layer": "unstructured per layer", "nm": "N:M"}
+SELECTIONS = {
+    "global": "unstructured",
+    "layer": "unstructured per layer",
+    "row": "unstructured per row",
+    "nm": "N:M",
+}
 CLASS_METRICS = ("accuracy", "mcc", "f1")
 # ASSUME: `min_loss` is a minimum of means over a few batches and so lies somewhat below the true training
 # loss; a run has learnt something only when it beats the prior entropy by more than that noise.

@@ -1,7 +1,8 @@
 """Masks: score the weights once, then cut at each level.
 
-Needs checkpoints. Gives results/rankings/{checkpoint}/{ranking}.safetensors (how the scores of each tensor
-are distributed) and results/masks/{checkpoint}/{recipe}.safetensors (one bit a weight).
+Needs checkpoints and, for some scores, calibration. Gives results/rankings/{checkpoint}/{ranking}.safetensors (how the scores of each tensor
+are distributed) and results/masks/{checkpoint}/{recipe}.safetensors (one bit a weight; of a
+method that moves the weights it keeps, these too).
 """
 
 
@@ -31,12 +32,13 @@ rule rank_weights:
 
 
 # Which weights of a checkpoint a recipe keeps; one that is `like` another takes from that one's mask how many
-# go in each layer.
+# go in each layer (or in each row).
 rule build_mask:
     input:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
         ranking=ranking_for,
         like=mask_to_copy,
+        calibration=calibration_for,
     output:
         mask="results/masks/{checkpoint}/{recipe}.safetensors",
     log:

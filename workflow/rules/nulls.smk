@@ -28,7 +28,7 @@ rule finetune_null:
     params:
         recipe=RECIPES["dense"],
         training=lambda w: grid.training_of(config, w.checkpoint, w.task),
-        code=code_digest("finetune_null", without=MASK_MAKING),
+        code=code_digest("finetune_null", without=MASK_MAKING + ROUNDING),
     message:
         "Run without input {wildcards.checkpoint} / {wildcards.task} / seed {wildcards.seed}"
     script:

@@ -1,6 +1,6 @@
 """Runs: fine-tune a compressed checkpoint on a task and predict the whole validation split.
 
-Needs checkpoints, tokens and masks. Gives, for each run of the study,
+Needs checkpoints, tokens, masks and quantized weights. Gives, for each run of the study,
 results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/ with predictions, history and metrics; for runs that
 a later stage asks more of, also confidences.parquet (of the training examples, by epoch) and model.safetensors.
 """
@@ -13,6 +13,7 @@ rule finetune:
         train=rules.tokenize_task.output.train,
         validation=rules.tokenize_task.output.validation,
         mask=mask_for,
+        quantized=quantized_for,
     output:
         predictions="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/predictions.parquet",
         history="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/history.parquet",

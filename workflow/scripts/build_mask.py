@@ -7,18 +7,27 @@ job.start(snakemake.log[0])
 from pathlib import Path
 
 from junkdna.artifacts import read_tensors
+from junkdna.compression.calibrated import budget_of, build_layerwise_mask, shuffle_mask
 from junkdna.compression.masks import build_packed_mask, removed_by
 from junkdna.maskfile import read_mask, write_mask
 from junkdna.models import read_body
 from junkdna.specs import PruneSpec
 
-body = read_body(Path(snakemake.input.manifest).parent)
+paths = snakemake.input
+body = read_body(Path(paths.manifest).parent)
+weights = {name: weight.tensor for name, weight in body.items()}
+input_dims = {name: weight.input_dim for name, weight in body.items()}
 spec = PruneSpec.from_mapping(snakemake.params.recipe)
-mask = build_packed_mask(
-    {name: weight.tensor for name, weight in body.items()},
-    {name: weight.input_dim for name, weight in body.items()},
-    spec,
-    read_tensors(snakemake.input.ranking) if snakemake.input.ranking else None,
-    removed_by(read_mask(snakemake.input.like)) if snakemake.input.like else None,
-)
+statistics = read_tensors(paths.calibration) if paths.calibration else {}
+like = read_mask(paths.like) if paths.like else None
+removed = removed_by(like) if like else None
+if spec.budget:
+    removed = budget_of(weights, input_dims, spec, statistics)
+if spec.score == "shuffled":
+    mask = shuffle_mask(like, input_dims, spec.seed)
+elif spec.layerwise:
+    mask = build_layerwise_mask(weights, input_dims, spec, statistics, removed)
+else:
+    ranking = read_tensors(paths.ranking) if paths.ranking else None
+    mask = build_packed_mask(weights, input_dims, spec, ranking, removed)
 write_mask(snakemake.output.mask, mask, spec, code=snakemake.params.code)

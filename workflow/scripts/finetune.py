@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from junkdna.devices import take_device
-from junkdna.maskfile import read_mask
+from junkdna.maskfile import read_start
+from junkdna.quantfile import read_quantized
 from junkdna.results import fingerprint
 from junkdna.specs import TrainSpec
 from junkdna.tokens import read_tokens
@@ -19,12 +20,12 @@ from junkdna.training.loop import finetune
 torch.set_num_threads(snakemake.threads)
 paths, made, params = snakemake.input, dict(snakemake.output.items()), snakemake.params
 run = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)}
-files = [path for path in (paths.manifest, paths.train, paths.mask) if path]
+files = [path for path in (paths.manifest, paths.train, paths.mask, paths.quantized) if path]
 outcome = finetune(
     checkpoint=Path(paths.manifest).parent,
     train=read_tokens(paths.train),
     validation=read_tokens(paths.validation),
-    mask=read_mask(paths.mask) if paths.mask else None,
+    **read_start(paths.mask),
     recipe=params.recipe,
     regime=run["regime"],
     spec=TrainSpec.from_mapping(params.training),
@@ -32,6 +33,7 @@ outcome = finetune(
     state=Path(made["predictions"]).with_name("state.safetensors"),
     fingerprint=fingerprint(files, [run, params.recipe, params.training, params.code]),
     device=take_device(snakemake.resources.gpu),
+    quantized=read_quantized(paths.quantized) if paths.quantized else None,
     traced="confidences" in made,
 )
 keys = {**run, "family": params.recipe["family"], "level": params.recipe["level"]}

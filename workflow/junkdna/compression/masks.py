@@ -1,7 +1,7 @@
 """Masks: which weights a recipe keeps, as booleans or as one bit a weight."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,11 +18,13 @@ class PackedMask:
 
     bits: for each tensor uint8 [(number of weights + 7) // 8], see `pack`. shapes: of the tensors.
     threshold: score of the last weight removed; for selection `layer` one for each tensor; None without one.
+    weights: new values of the weights, 0 where removed, of a method that moves what it keeps; else empty.
     """
 
     bits: dict[str, Tensor]
     shapes: dict[str, tuple[int, ...]]
     threshold: float | None | dict[str, float | None]
+    weights: dict[str, Tensor] = field(default_factory=dict)
 
 
 def pack(mask: Tensor) -> Tensor:
@@ -49,17 +51,18 @@ def build_packed_mask(
     weights: 2-D tensors of any floating dtype, in the order of the model, which decides between equal scores.
     input_dims: for each the dimension along which its inputs lie. ranking: see `build_ranking`; saves a pass.
     removed: how many weights of each tensor go, for a spec that copies that from another recipe's mask (see
-    `removed_by`), and for no other.
+    `removed_by`) or has a budget, and for no other.
     Raises ValueError when there is nothing to prune, a weight is NaN or infinite, or `removed` is of other
     tensors.
     """
     if not weights:
         raise ValueError(f"scope {spec.scope!r}: this checkpoint has no weight to prune")
-    assert (removed is not None) == spec.copies_layers, "numbers of removed weights go with `like`"
+    assert (removed is not None) == spec.takes_counts, "numbers of removed weights go with `like` or a budget"
     if removed is None:
         bits, threshold = SELECTIONS[spec.selection](weights, input_dims, spec, ranking)
     elif set(removed) != set(weights):
         odd = ", ".join(sorted(set(removed) ^ set(weights))[:3])
+        assert spec.like, "a budget is of these very tensors"
         raise ValueError(f"the mask of {spec.like} is of other tensors than this checkpoint's ({odd}, ...)")
     else:
         bits, threshold = select_counts(weights, removed, spec, ranking)

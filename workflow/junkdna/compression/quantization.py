@@ -5,7 +5,10 @@ to a group of consecutive columns of one row; group size 0 means the whole row. 
 code c stands for the weight s (c - z).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -29,6 +32,11 @@ class QuantSpec:
 
     def __post_init__(self) -> None:
         assert self.method in ("rtn", "gptq") and 2 <= self.bits <= 8 and self.group >= 0, self
+
+    @classmethod
+    def from_mapping(cls, recipe: Mapping[str, Any]) -> Self:
+        """The spec in an expanded recipe of method `quantize`, whose key for the method is `quantizer`."""
+        return cls(method=recipe["quantizer"], **{key: recipe[key] for key in ("bits", "group", "symmetric")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +71,14 @@ def fit_grid(weight: Tensor, bits: int, *, symmetric: bool) -> tuple[Tensor, Ten
 
 def encode(weight: Tensor, scale: Tensor, zero: Tensor, bits: int, *, symmetric: bool) -> Tensor:
     """Round weights [rows, columns] to the codes of their rows' grids [rows], uint8."""
-    scale, zero = scale.float()[:, None], zero.float()[:, None]
+    return _rounded(weight.float(), scale.float()[:, None], zero.float()[:, None], bits, symmetric).to(
+        torch.uint8
+    )
+
+
+def _rounded(weight: Tensor, scale: Tensor, zero: Tensor, bits: int, symmetric: bool) -> Tensor:
     lowest = 1 if symmetric else 0  # The symmetric grid has no partner for the code 0.
-    return ((weight.float() / scale).round() + zero).clamp(lowest, 2**bits - 1).to(torch.uint8)
+    return (weight / scale).round_().add_(zero).clamp_(lowest, 2**bits - 1)
 
 
 def decode(codes: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
@@ -96,10 +109,42 @@ def dequantize(quantized: Quantized, group: int) -> Tensor:
     return (quantized.codes.float() - zeros) * scales
 
 
+def fake_quantize(weight: Tensor, spec: QuantSpec) -> Tensor:
+    """Round every weight to the nearest value of its grid, float32: `dequantize` of `quantize_rtn`, bit for bit.
+
+    It makes no codes, so a weight that is no number stays one, and its whole group becomes one.
+    """
+    rows, columns = weight.shape
+    size = spec.group or columns
+    whole = columns - columns % size
+    made = torch.empty(rows, columns, device=weight.device)
+    for part, width in ((slice(0, whole), size), (slice(whole, columns), columns - whole)):
+        if width:
+            groups = weight[:, part].float().reshape(-1, width)
+            scale, zero = fit_grid(groups, spec.bits, symmetric=spec.symmetric)
+            scale, zero = scale.float()[:, None], zero.float()[:, None]
+            codes = _rounded(groups, scale, zero, spec.bits, spec.symmetric)
+            made[:, part] = codes.sub_(zero).mul_(scale).view(rows, -1)
+    return made
+
+
+def snap(weight: Tensor, grids: Quantized, spec: QuantSpec) -> Tensor:
+    """Round weights [rows, columns] to the nearest values of grids that were fitted before, float32."""
+    repeat = torch.arange(weight.shape[1], device=weight.device) // (spec.group or weight.shape[1])
+    scales, zeros = grids.scales.float()[:, repeat], grids.zeros.float()[:, repeat]
+    return _rounded(weight.float(), scales, zeros, spec.bits, spec.symmetric).sub_(zeros).mul_(scales)
+
+
 def effective_bits(columns: int, spec: QuantSpec) -> float:
     """Bits that a weight of a row of `columns` takes, with its share of the scale and, if any, the zero."""
     groups = -(-columns // (spec.group or columns))
     return spec.bits + groups * (SCALE_BITS + (0 if spec.symmetric else spec.bits)) / columns
+
+
+def mean_bits(shapes: Mapping[str, tuple[int, int]], spec: QuantSpec) -> float:
+    """Bits that a weight takes on average over matrices [outputs, inputs], scales and zeros included."""
+    bits = sum(prod(shape) * effective_bits(shape[1], spec) for shape in shapes.values())
+    return bits / sum(prod(shape) for shape in shapes.values())
 
 
 def pack_codes(codes: Tensor, bits: int) -> Tensor:
@@ -115,3 +160,8 @@ def unpack_codes(packed: Tensor, bits: int, shape: tuple[int, ...]) -> Tensor:
     planes = np.unpackbits(packed.numpy(), count=size * bits, bitorder="little").reshape(size, bits)
     codes = (planes << np.arange(bits, dtype=np.uint8)).sum(axis=1, dtype=np.uint8)
     return torch.from_numpy(codes).view(*shape)
+
+
+def as_matrix(weight: Tensor, input_dim: int) -> Tensor:
+    """A view of a weight as [outputs, inputs], or back."""
+    return weight if input_dim == 1 else weight.t()

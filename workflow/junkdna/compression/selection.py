@@ -103,7 +103,7 @@ def select_nm(
             if not np.isfinite(piece).all():
                 raise ValueError(f"tensor {name!r}: some weights are NaN or infinite")
             keys = order_keys(piece).reshape(-1, num_columns)
-            _keep_in_groups(keys, kept[row : row + step], input_dims[name], spec.keep, spec.group)
+            keep_in_groups(keys, kept[row : row + step], input_dims[name], spec.keep, spec.group)
         packed[name] = np.packbits(kept, bitorder="little")
     return packed, None
 
@@ -169,7 +169,7 @@ def _pack_ones(num_weights: int) -> np.ndarray:
     return np.packbits(np.ones(num_weights, bool), bitorder="little")
 
 
-def _keep_in_groups(keys: np.ndarray, kept: np.ndarray, input_dim: int, keep: int, group: int) -> None:
+def keep_in_groups(keys: np.ndarray, kept: np.ndarray, input_dim: int, keep: int, group: int) -> None:
     """Write into `kept` which keys are among the `keep` highest of their `group` along the inputs."""
     rest = keys.shape[input_dim] % group
     parts = [np.split(array, [keys.shape[input_dim] - rest], axis=input_dim) for array in (keys, kept)]

@@ -14,14 +14,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from junkdna.compression.quantization import Quantized
 from junkdna.models import load_classifier
 from junkdna.specs import TrainSpec
 from junkdna.tokens import Tokens
 from junkdna.training.batches import Batch, load_data, order_epoch, pad_batches
 from junkdna.training.device import choose_precision, peak_memory_mb, synchronize
+from junkdna.training.footprint import measure_footprint
 from junkdna.training.journal import open_journal, show_progress, skip_time, start_clock
 from junkdna.training.objective import prior_loss
 from junkdna.training.predict import predict
+from junkdna.training.qat import start_quantization
 from junkdna.training.regimes import start_regime
 from junkdna.training.resume import resume_training, save_training
 from junkdna.training.scale import Scale
@@ -58,6 +61,8 @@ def finetune(
     fingerprint: str,
     device: str,
     traced: bool = False,
+    quantized: Mapping[str, Quantized] | None = None,
+    moved: Mapping[str, Tensor] | None = None,
     after_step: Callable[[int, PreTrainedModel], None] | None = None,
 ) -> Outcome:
     """Fine-tune `checkpoint` on `train` and predict `validation`.
@@ -65,8 +70,10 @@ def finetune(
     checkpoint: local folder. mask: by mask name, True = kept; None lets the run build it. recipe: expanded.
     state: where the resumable state lives while the training runs; one with this `fingerprint` is taken up,
     and the file is gone at the end. device: "cpu" or "cuda[:i]". traced: look at the training examples after
-    each epoch (not for regression); nothing else changes by that. after_step: called with the number of steps
-    done and the model after each. The same arguments give the same bits on a CPU, resumed or not. A loss that
+    each epoch (not for regression); nothing else changes by that. quantized: see `start_quantization`.
+    moved: see `start_regime`.
+    after_step: called with the number of steps done and the model after each. The same arguments give the same
+    bits on a CPU, resumed or not. A loss that
     is no number any more ends the training early (`diverged` in the facts). Raises ValueError for a recipe,
     regime or mask that do not fit each other or the checkpoint.
     """
@@ -83,6 +90,8 @@ def finetune(
         spec=spec,
         seed=seed,
         device=place,
+        quantized=quantized,
+        moved=moved,
     )
     if traced:
         assert train.format != "regression", "a value has no probability"
@@ -122,12 +131,15 @@ def prepare_training(
     spec: TrainSpec,
     seed: int,
     device: torch.device,
+    quantized: Mapping[str, Quantized] | None = None,
+    moved: Mapping[str, Tensor] | None = None,
 ) -> Training:
     """Load the model and the data, and bring both to the start of the regime; arguments as for `finetune`."""
     regression = train.format == "regression"
     model = load_classifier(checkpoint, train.num_labels, seed, regression=regression).to(device)
     model.config.use_cache = False
-    pruning = start_regime(model, recipe, regime, mask, seed)
+    pruning = start_regime(model, recipe, regime, mask, seed, moved)
+    quantization = start_quantization(model, recipe, quantized)
     data = load_data(without_unused_segments(model, train), device)
     return Training(
         model=model,
@@ -139,6 +151,7 @@ def prepare_training(
         seed=seed,
         precision=choose_precision(spec.precision, device),
         journal=open_journal(device),
+        quantization=quantization,
     )
 
 
@@ -216,6 +229,7 @@ def _facts(
         "examples_per_second": journal.total_examples / max(seconds["train_seconds"], 1e-9),
         "peak_memory_mb": peak_memory_mb(place),
         "sparsity": training.pruning.sparsity,
+        **measure_footprint(training.model, training.pruning, training.quantization),
         "first_loss": losses[0],
         "final_loss": losses[-1],
         "min_loss": min(finite, default=math.nan),

@@ -20,10 +20,17 @@ from junkdna.training.anew import draw_body, draw_removed
 from junkdna.training.schedule import Plan, gradual_per_mille
 
 # What starts from weights that nothing removed.
-UNMASKED = {"dense", "scratch"}
+UNMASKED = {"dense", "scratch", "qat"}
+# Method of a recipe -> its regimes.
+METHODS = {
+    "none": ("dense", "scratch"),
+    "prune": tuple(regime for regime in REGIMES if regime not in UNMASKED),
+    "quantize": ("qat",),
+}
 # What happens to the weights that the mask removes.
 STARTS_MASKED = {"sparse", "regrow"}
 HOLDS_MASKED = {"sparse", "freeze", "gradual"}
+ENDS_MASKED = {"sparse", "gradual"}
 
 
 @dataclass(slots=True)
@@ -31,9 +38,9 @@ class Pruning:
     """The prunable weights of a run and their masks.
 
     weights: by mask name. input_dims: dimension of each weight that runs along the inputs. kept: masks,
-    True = kept (empty for `dense` and `scratch`, all True at the start of `gradual`). held: the masks as factors in the
-    dtype of the weights, in the order of `weights`; empty while no gradient is masked. per_mille: sparsity
-    that `gradual` has reached. sparsity: share of the prunable weights that the masks remove.
+    True = kept (empty for `dense`, `scratch` and `qat`, all True at the start of `gradual`). held: the masks as
+    factors in the dtype of the weights, in the order of `weights`; empty while no gradient is masked. per_mille:
+    sparsity that `gradual` has reached. sparsity: share of the prunable weights that the masks remove.
     """
 
     regime: str
@@ -52,11 +59,14 @@ def start_regime(
     regime: str,
     mask: Mapping[str, Tensor] | None,
     seed: int,
+    moved: Mapping[str, Tensor] | None = None,
 ) -> Pruning:
     """Bring the weights of a freshly loaded `model` to the start of `regime`.
 
     mask: by mask name, True = kept; None builds it from the weights as they are (scope `paper` needs that,
     as its head depends on the seed). `gradual` makes its own. seed: of what `reinit` and `scratch` draw.
+    moved: new values of the weights, where the recipe's method makes up for what it removes. The regimes of
+    STARTS_MASKED start from them; in the others the removed weights are still there, so only the mask counts.
     ValueError for a pair of recipe and regime that has no meaning, and for a mask that does not fit the model.
     """
     spec = _check_pair(recipe, regime)
@@ -76,6 +86,7 @@ def start_regime(
     kept = {name: mask[name].to(weight.device) for name, weight in weights.items()}
     pruning = Pruning(regime, spec, weights, input_dims, kept, [], sparsity=_achieved_sparsity(kept))
     if regime in STARTS_MASKED:
+        _take(moved or {}, weights)
         zero_pruned(pruning)
     if regime == "reinit":
         draw_removed(weights, kept, seed)
@@ -153,6 +164,12 @@ def restore_mask(pruning: Pruning, kept: Mapping[str, Tensor], per_mille: int) -
         _hold(pruning)
 
 
+@torch.no_grad()
+def _take(moved: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    for name, values in moved.items():
+        weights[name].copy_(values)
+
+
 def _achieved_sparsity(kept: Mapping[str, Tensor]) -> float:
     total = sum(mask.numel() for mask in kept.values())
     return (total - sum(int(mask.sum()) for mask in kept.values())) / total
@@ -184,12 +201,12 @@ def _check_pair(recipe: Mapping[str, Any], regime: str) -> PruneSpec | None:
     if regime not in REGIMES:
         raise ValueError(f"regime: {regime!r} is not one of {', '.join(REGIMES)}")
     method = recipe["method"]
-    if method not in ("none", "prune"):
-        raise ValueError(f"recipe: method {method!r} cannot be fine-tuned; legal are none, prune")
-    if (regime in UNMASKED) != (method == "none"):
-        legal = ", ".join(each for each in REGIMES if (each in UNMASKED) == (method == "none"))
+    if method not in METHODS:
+        raise ValueError(f"recipe: method {method!r} cannot be fine-tuned; legal are {', '.join(METHODS)}")
+    if regime not in METHODS[method]:
+        legal = ", ".join(METHODS[method])
         raise ValueError(f"regime: {regime!r} does not fit a recipe of method {method!r}; legal are {legal}")
-    if method == "none":
+    if method != "prune":
         return None
     spec = PruneSpec.from_mapping(recipe)
     if regime == "gradual" and spec.selection == "nm":

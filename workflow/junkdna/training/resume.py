@@ -1,8 +1,8 @@
 """The state of an interrupted training: one file, written whole, read back bit for bit.
 
 Tensors are named `<kind>/<name>`: weight, exp_avg, exp_avg_sq and step (one of each for each parameter),
-kept (the gradual mask), trace (confidence and correct by epoch), rng (cpu, cuda) and loss/sum. All else is JSON
-in the metadata.
+kept (the gradual mask), latent (weights before rounding), trace (confidence and correct by epoch), rng (cpu,
+cuda) and loss/sum. All else is JSON in the metadata.
 """
 
 import json
@@ -47,6 +47,11 @@ def save_training(training: Training, path: Path, fingerprint: str) -> None:
         tensors["rng/cuda"] = torch.cuda.get_rng_state(journal.loss.device)
     if pruning.regime == "gradual":
         tensors |= {f"kept/{name}": kept for name, kept in pruning.kept.items()}
+    if training.quantization:
+        tensors |= {
+            f"latent/{name}": latent
+            for name, latent in zip(training.quantization.weights, training.quantization.latent, strict=True)
+        }
     for name, parameter in training.model.named_parameters():
         tensors[f"weight/{name}"] = parameter.detach()
         for moment, value in training.optimizer.state.get(parameter, {}).items():
@@ -82,6 +87,9 @@ def resume_training(training: Training, path: Path, fingerprint: str) -> None:
     if pruning.regime == "gradual":
         kept = {name: tensors[f"kept/{name}"] for name in pruning.weights}
         restore_mask(pruning, kept, record["per_mille"])
+    if training.quantization:
+        for name, latent in zip(training.quantization.weights, training.quantization.latent, strict=True):
+            latent.copy_(tensors[f"latent/{name}"])
     if training.trace is not None:
         restore_trace(training.trace, tensors, record)
     journal.loss.copy_(tensors["loss/sum"])

@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from junkdna.specs import TrainSpec
-from junkdna.training import regimes
+from junkdna.training import qat, regimes
 from junkdna.training.batches import Batch, Data
 from junkdna.training.device import autocast
 from junkdna.training.journal import Journal, note_batch, write_row
@@ -19,7 +19,10 @@ from junkdna.training.trace import Trace
 
 @dataclass(slots=True)
 class Training:
-    """One training under way; `step` counts the optimizer steps done, `trace` is there if it is looked at."""
+    """One training under way; `step` counts the optimizer steps done.
+
+    trace: there if it is looked at. quantization: there if the weights are quantized.
+    """
 
     model: PreTrainedModel
     optimizer: torch.optim.Optimizer
@@ -33,6 +36,7 @@ class Training:
     step: int = 0
     diverged: bool = False
     trace: Trace | None = None
+    quantization: qat.Quantization | None = None
 
 
 def make_optimizer(model: PreTrainedModel, pruning: regimes.Pruning, spec: TrainSpec) -> torch.optim.AdamW:
@@ -69,8 +73,12 @@ def take_step(training: Training, group: list[Batch]) -> None:
         torch.nn.utils.clip_grad_norm_(parameters, spec.clip)
     if regimes.decays_itself(pruning.regime, spec.weight_decay):
         regimes.decay_kept(pruning, rate * spec.weight_decay)
+    if training.quantization:
+        qat.unround_weights(training.quantization)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+    if training.quantization:
+        qat.take_up(training.quantization)
     training.step += 1
     regimes.grow_mask(pruning, optimizer, training.step, training.plan, spec.gradual_every)
     if training.step % training.plan.row == 0 or training.step == training.plan.steps:

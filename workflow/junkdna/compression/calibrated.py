@@ -1,0 +1,101 @@
+"""Masks of recipes that look at a layer as a matrix: its rows, its inputs, or another recipe's mask."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from junkdna.compression.activation import ACTIVATION_SCORES, wanda
+from junkdna.compression.budgets import erk_budget, owl_budget
+from junkdna.compression.masks import PackedMask, pack
+from junkdna.compression.rows import keep_of_groups, keep_of_layer, keep_of_rows, shuffle_rows
+from junkdna.compression.scores import SCORES
+from junkdna.compression.selection import count_removed
+from junkdna.compression.sparsegpt import prune_sparsegpt
+from junkdna.specs import PruneSpec
+
+Statistics = Mapping[str, Tensor]
+
+
+def build_layerwise_mask(
+    weights: Mapping[str, Tensor],
+    input_dims: Mapping[str, int],
+    spec: PruneSpec,
+    statistics: Statistics,
+    removed: Mapping[str, int] | None = None,
+) -> PackedMask:
+    """Select the weights that stay, one layer after the other; any score, selection `row`, `layer` or `nm`.
+
+    weights, input_dims: see `junkdna.compression.masks.build_packed_mask`. statistics: see
+    `junkdna.calibration`; what a layer lacks there is taken as 1 (and the identity), which leaves its
+    magnitudes to decide. removed: how many weights of each layer go; None: the share of the spec. The mask of
+    `sparsegpt` comes with new weights, in dtype and layout of the old.
+    """
+    for name, weight in weights.items():
+        if not weight.isfinite().all():
+            raise ValueError(f"tensor {name!r}: some weights are NaN or infinite")
+    bits, new = {}, {}
+    for name, weight in weights.items():
+        turned = input_dims[name] == 0
+        matrix = weight.detach().T if turned else weight.detach()
+        num_removed = removed[name] if removed else count_removed(weight.numel(), spec.per_mille)
+        if spec.score == "sparsegpt":
+            hessian = statistics.get(f"hessians:{name}", torch.eye(matrix.shape[1]))
+            kept, moved = prune_sparsegpt(
+                matrix, hessian, per_mille=spec.per_mille, keep=spec.keep, group=spec.group
+            )
+            new[name] = (moved.T if turned else moved).to(weight.dtype).contiguous()
+        else:
+            kept = _select(_scores_of(matrix, name, turned, spec, statistics), spec, num_removed)
+        bits[name] = pack((kept.T if turned else kept).contiguous())
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    return PackedMask(bits=bits, shapes=shapes, threshold=None, weights=new)
+
+
+def budget_of(
+    weights: Mapping[str, Tensor],
+    input_dims: Mapping[str, int],
+    spec: PruneSpec,
+    statistics: Statistics,
+) -> dict[str, int]:
+    """How many weights of each layer go by the spec's budget, `owl` or `erk`."""
+    if spec.budget == "erk":
+        return erk_budget({name: tuple(weight.shape) for name, weight in weights.items()}, spec.per_mille)
+    assert spec.budget == "owl", spec
+    scores = {}
+    for name, weight in weights.items():
+        matrix = weight.detach().T if input_dims[name] == 0 else weight.detach()
+        scores[name] = wanda(matrix, _squares(statistics, name, matrix))
+    return owl_budget(scores, spec.per_mille)
+
+
+def shuffle_mask(mask: Mapping[str, Tensor], input_dims: Mapping[str, int], seed: int) -> PackedMask:
+    """Permute a mask of booleans within each output row: every row keeps as many weights, at random places."""
+    bits = {}
+    for name, kept in mask.items():
+        turned = input_dims[name] == 0
+        shuffled = shuffle_rows(kept.T if turned else kept, name=name, seed=seed)
+        bits[name] = pack((shuffled.T if turned else shuffled).contiguous())
+    return PackedMask(
+        bits=bits, shapes={name: tuple(kept.shape) for name, kept in mask.items()}, threshold=None
+    )
+
+
+def _scores_of(matrix: Tensor, name: str, turned: bool, spec: PruneSpec, statistics: Statistics) -> Tensor:
+    """Scores [outputs, inputs] of the weights [outputs, inputs]."""
+    if spec.score in ACTIVATION_SCORES:
+        return ACTIVATION_SCORES[spec.score](matrix, _squares(statistics, name, matrix))
+    # The random score hangs on the place in the stored tensor.
+    stored = matrix.T if turned else matrix
+    scores = SCORES[spec.score](stored.flatten(), name=name, seed=spec.seed).view(stored.shape)
+    return scores.T if turned else scores
+
+
+def _squares(statistics: Statistics, name: str, matrix: Tensor) -> Tensor:
+    return statistics.get(f"norms:{name}", torch.ones(matrix.shape[1]))
+
+
+def _select(scores: Tensor, spec: PruneSpec, num_removed: int) -> Tensor:
+    if spec.selection == "nm":
+        return keep_of_groups(scores, spec.keep, spec.group)
+    return {"row": keep_of_rows, "layer": keep_of_layer}[spec.selection](scores, num_removed)

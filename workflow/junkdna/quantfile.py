@@ -1,0 +1,83 @@
+"""Files of quantized weights: codes as a stream of bits, scales and zeros as safetensors, and what they are."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from junkdna.artifacts import read_metadata, read_tensors, write_tensors
+from junkdna.compression.quantization import (
+    Quantized,
+    QuantSpec,
+    as_matrix,
+    dequantize,
+    mean_bits,
+    pack_codes,
+    unpack_codes,
+)
+
+
+def write_quantized(
+    path: str | Path,
+    quantized: Mapping[str, Quantized],
+    input_dims: Mapping[str, int],
+    spec: QuantSpec,
+    *,
+    code: str,
+) -> None:
+    """Write quantized weights. input_dims: see `quantize_weights`. code: digest of the code that made them.
+
+    Tensors: `codes:<name>` (see `pack_codes`), `scales:<name>` float16 [rows, groups] and, for an asymmetric
+    grid, `zeros:<name>`, packed as the codes are. Metadata: `spec`, `shapes` (of the matrices, in the order of the
+    model) and `input_dims` are JSON, `effective_bits` is a number.
+    """
+    tensors = {}
+    for name, each in quantized.items():
+        tensors[f"codes:{name}"] = pack_codes(each.codes, spec.bits)
+        tensors[f"scales:{name}"] = each.scales.cpu()
+        if not spec.symmetric:
+            tensors[f"zeros:{name}"] = pack_codes(each.zeros, spec.bits)
+    shapes = {name: tuple(each.codes.shape) for name, each in quantized.items()}
+    metadata = {
+        "spec": json.dumps(asdict(spec)),
+        "shapes": json.dumps(shapes),
+        "input_dims": json.dumps({name: input_dims[name] for name in quantized}),
+        "effective_bits": repr(mean_bits(shapes, spec)),
+        "code": code,
+    }
+    write_tensors(path, tensors, metadata)
+
+
+def read_quantized(path: str | Path) -> dict[str, Quantized]:
+    """Read what `write_quantized` wrote: codes, scales and zeros of each matrix [outputs, inputs]."""
+    metadata, tensors = read_metadata(path), read_tensors(path)
+    spec = QuantSpec(**json.loads(metadata["spec"]))
+    quantized = {}
+    for name, shape in json.loads(metadata["shapes"]).items():
+        scales = tensors[f"scales:{name}"]
+        if spec.symmetric:
+            zeros = torch.full_like(scales, 2 ** (spec.bits - 1), dtype=torch.uint8)
+        else:
+            zeros = unpack_codes(tensors[f"zeros:{name}"], spec.bits, tuple(scales.shape))
+        codes = unpack_codes(tensors[f"codes:{name}"], spec.bits, tuple(shape))
+        quantized[name] = Quantized(codes, scales, zeros)
+    return quantized
+
+
+def read_dequantized(path: str | Path) -> dict[str, Tensor]:
+    """Read the weights that the codes stand for, float32, each in the shape that the model gives it."""
+    metadata = read_metadata(path)
+    group, dims = json.loads(metadata["spec"])["group"], json.loads(metadata["input_dims"])
+    return {
+        name: as_matrix(dequantize(each, group), dims[name]).contiguous()
+        for name, each in read_quantized(path).items()
+    }
+
+
+def read_hessians(path: str | Path) -> dict[str, Tensor]:
+    """Read the Hessians of calibration statistics by the names of the weights."""
+    found = read_tensors(path)
+    return {key.removeprefix("hessians:"): each for key, each in found.items() if key.startswith("hessians:")}

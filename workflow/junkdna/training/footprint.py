@@ -1,0 +1,30 @@
+"""What the compressed body of a trained model would take if it were stored as its method stores weights."""
+
+from transformers import PreTrainedModel
+
+from junkdna.compression.quantization import as_matrix, mean_bits
+from junkdna.models import prunable_weights
+from junkdna.training.qat import Quantization
+from junkdna.training.regimes import ENDS_MASKED, Pruning
+
+# Bits of a weight as released, and of the mask that says which weights there are.
+FULL, MASK = 16, 1
+
+
+def measure_footprint(
+    model: PreTrainedModel, pruning: Pruning, quantization: Quantization | None
+) -> dict[str, float]:
+    """Effective bits a prunable weight of the body, and the bytes of all of them.
+
+    Quantized: codes, scales and zeros. Where removed weights end as zeros: 16 bits for each kept one, and a bit of
+    the mask for each. All others: 16 bits, for those that a mask froze or that grew again are still there.
+    """
+    found = prunable_weights(model, "body")
+    count = sum(entry.tensor.numel() for entry in found.values())
+    bits = float(FULL)
+    if quantization:
+        shapes = {name: tuple(as_matrix(each.tensor, each.input_dim).shape) for name, each in found.items()}
+        bits = mean_bits(shapes, quantization.spec)
+    elif pruning.regime in ENDS_MASKED:
+        bits = (1 - pruning.sparsity) * FULL + MASK
+    return {"effective_bits": bits, "body_bytes": bits * count / 8}

@@ -1,0 +1,102 @@
+"""Training with quantized weights: what the regime `qat` does before and after each step.
+
+Quantization-aware training with a straight-through estimator (Bengio, Leonard and Courville 2013; Jacob et al.,
+CVPR 2018): forward and backward passes see w_q = Q(w), and the gradient with respect to w_q is taken for that
+of w. The grid of Q only moves when w does, once a step. So no function of autograd is needed: between steps the
+model holds w_q, and only for the optimizer's update it holds w.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from junkdna.compression.quantization import Quantized, QuantSpec, as_matrix, dequantize, fake_quantize, snap
+from junkdna.models import prunable_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """The quantized weights of a run.
+
+    weights: by name, the parameters of the model. input_dims: dimension of each that runs along the inputs.
+    latent: the weights before rounding, in the same order. grids: of the method gptq, which fits them once and
+    for all: the quantized weights that the run started from; None where every step fits new ones.
+    """
+
+    spec: QuantSpec
+    weights: dict[str, Tensor]
+    input_dims: dict[str, int]
+    latent: list[Tensor]
+    grids: Mapping[str, Quantized] | None
+
+
+def start_quantization(
+    model: PreTrainedModel, recipe: Mapping[str, Any], quantized: Mapping[str, Quantized] | None
+) -> Quantization | None:
+    """Round the body of a freshly loaded `model`; None for a recipe of another method.
+
+    quantized: see `junkdna.quantfile`; needed by the method gptq, whose run starts from these weights and keeps
+    their grids. The method rtn starts from the weights as they are, fits their grids itself and may go without.
+    ValueError for quantized weights that do not fit the model.
+    """
+    if recipe["method"] != "quantize":
+        return None
+    spec = QuantSpec.from_mapping(recipe)
+    found = prunable_weights(model, "body")
+    weights = {name: entry.tensor for name, entry in found.items()}
+    dims = {name: entry.input_dim for name, entry in found.items()}
+    grids = None
+    if quantized is not None:
+        _check_fit(quantized, {name: as_matrix(weight, dims[name]) for name, weight in weights.items()})
+    if spec.method != "rtn":
+        assert quantized is not None, f"{spec.method} needs quantized weights"
+        grids = {name: _moved(quantized[name], weight.device) for name, weight in weights.items()}
+        for name, weight in weights.items():
+            weight.data.copy_(as_matrix(dequantize(grids[name], spec.group), dims[name]))
+    latent = [weight.detach().clone() for weight in weights.values()]
+    quantization = Quantization(spec, weights, dims, latent, grids)
+    round_weights(quantization)
+    return quantization
+
+
+@torch.no_grad()
+def round_weights(quantization: Quantization) -> None:
+    """Set the weights of the model to the rounded latent ones."""
+    spec, grids = quantization.spec, quantization.grids
+    for (name, weight), latent in zip(quantization.weights.items(), quantization.latent, strict=True):
+        dim = quantization.input_dims[name]
+        matrix = as_matrix(latent, dim)
+        made = fake_quantize(matrix, spec) if grids is None else snap(matrix, grids[name], spec)
+        weight.copy_(as_matrix(made, dim))
+
+
+@torch.no_grad()
+def unround_weights(quantization: Quantization) -> None:
+    """Set the weights of the model to the latent ones, for the optimizer to move."""
+    torch._foreach_copy_(list(quantization.weights.values()), quantization.latent)
+
+
+@torch.no_grad()
+def take_up(quantization: Quantization) -> None:
+    """Keep the weights of the model, which the optimizer has moved, as the latent ones, and round them."""
+    torch._foreach_copy_(quantization.latent, list(quantization.weights.values()))
+    round_weights(quantization)
+
+
+def _moved(quantized: Quantized, device: torch.device) -> Quantized:
+    return Quantized(*(part.to(device) for part in (quantized.codes, quantized.scales, quantized.zeros)))
+
+
+def _check_fit(quantized: Mapping[str, Quantized], matrices: Mapping[str, Tensor]) -> None:
+    found = {name: tuple(each.codes.shape) for name, each in quantized.items()}
+    wanted = {name: tuple(each.shape) for name, each in matrices.items()}
+    if found != wanted:
+        names = sorted(name for name in found | wanted if found.get(name) != wanted.get(name))
+        raise ValueError(
+            f"quantized weights: {len(names)} tensors do not fit the model, first {names[0]!r}: "
+            f"the file has {found.get(names[0])}, the model {wanted.get(names[0])}"
+        )

@@ -1,0 +1,34 @@
+"""Sum up what the inputs of each prunable layer look like on calibration text."""
+
+from junkdna import job
+
+job.start(snakemake.log[0])
+
+from pathlib import Path
+
+import torch
+
+from junkdna.artifacts import write_tensors
+from junkdna.calibration import choose_sequences, collect_statistics
+from junkdna.devices import take_device
+from junkdna.models import load_classifier
+from junkdna.tokens import read_tokens
+
+torch.set_num_threads(snakemake.threads)
+text, params = snakemake.params.text, snakemake.params
+tokens = choose_sequences(
+    read_tokens(snakemake.input.train),
+    sequences=text["sequences"],
+    max_length=text["max_length"],
+    seed=text["seed"],
+)
+model = load_classifier(Path(snakemake.input.manifest).parent, num_labels=2, seed=0)
+model.to(take_device(snakemake.resources.gpu))
+statistics = collect_statistics(model, tokens, hessians=params.hessians)
+facts = {
+    "sequences": len(tokens.offsets) - 1,
+    "tokens": len(tokens.input_ids),
+    "source": text["task"],
+    "code": params.code,
+}
+write_tensors(snakemake.output.statistics, statistics, {name: str(value) for name, value in facts.items()})
