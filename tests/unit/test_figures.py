@@ -47,7 +47,7 @@ def test_performance_has_a_panel_for_each_pattern_and_marks_failures(study):
 
 def test_a_quantized_sweep_has_a_panel_whose_levels_are_bits():
     levels = {"rtn-w8": 50.0, "rtn-w4g128": 74.2188, "rtn-w2": 87.5}
-    recipes = {slug: RECIPES[slug] for slug in ("dense", "magnitude-u50")}
+    recipes = {slug: RECIPES[slug] for slug in ("dense", "magnitude-u50", "magnitude-u80")}
     for slug, level in levels.items():
         recipes[slug] = {"family": "rtn", "level": level, "method": "quantize"}
     runs = [run for run in grid(recipes=recipes) if run["regime"] in ("dense", "sparse")]
