@@ -33,6 +33,26 @@ def test_tensors_round_trip_and_metadata_alone(tmp_path):
     assert artifacts.read_metadata(tmp_path / "t.safetensors") == {"spec": "{}"}
 
 
+def test_streamed_tensors_read_like_those_written_at_once(tmp_path):
+    tensors = {"a": torch.randn(3, 5), "b.c": torch.randn(4).view(2, 2).T, "empty": torch.zeros(0, 2)}
+    path = tmp_path / "deep/t.safetensors"
+    artifacts.stream_tensors(path, iter(tensors.items()), [*tensors, "never came"], {"tokens": "9"})
+    back = artifacts.read_tensors(path)
+    assert set(back) == set(tensors)
+    assert all(torch.equal(back[name], tensors[name]) for name in tensors)
+    assert artifacts.read_metadata(path) == {"tokens": "9"}
+
+
+def test_a_stream_that_breaks_leaves_nothing(tmp_path):
+    def broken():
+        yield "a", torch.ones(2)
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        artifacts.stream_tensors(tmp_path / "t.safetensors", broken(), ["a", "b"], {})
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path):
     path = tmp_path / "t.txt"
     artifacts.write_text(path, "old")

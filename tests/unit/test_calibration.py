@@ -1,11 +1,13 @@
 """Calibration statistics against sums over one sequence at a time, without batches, padding or masks."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
 
 from architectures import ARCHITECTURES, LENGTHS, make_tokens, save_checkpoint
-from junkdna.calibration import choose_sequences, collect_statistics
+from junkdna.calibration import choose_sequences, collect_statistics, stream_statistics
 from junkdna.models import load_classifier, prunable_weights
 from junkdna.tokens import Tokens
 
@@ -60,6 +62,19 @@ def test_statistics_are_those_of_the_sequences_alone(architecture, tmp_path, mon
     assert set(norms) == {f"norms:{name}" for name in expected}
     for name in expected:
         torch.testing.assert_close(norms[f"norms:{name}"], statistics[f"norms:{name}"], rtol=1e-6, atol=0)
+
+
+def test_no_more_than_the_budget_is_held(tmp_path):
+    """Each total is let go as it is taken: at most one pass's Hessians are alive at a time."""
+    save_checkpoint(tmp_path, "bert", tied=False)
+    model = load_classifier(tmp_path, num_labels=2, seed=0)
+    alive, most = [], 0
+    for name, total in stream_statistics(model, make_tokens(pad=0), hessians=True, budget=1):
+        if name.startswith("hessians:"):
+            alive.append(weakref.ref(total))
+        del total
+        most = max(most, sum(each() is not None for each in alive))
+    assert len(alive) == len(prunable_weights(model, "body")) and most <= 1
 
 
 def test_padding_would_show(tmp_path, monkeypatch):

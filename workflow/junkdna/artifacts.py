@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,38 @@ def write_tensors(
 
     with replacing(path) as temporary:
         save_file(dict(tensors), temporary, {METADATA_KEY: json.dumps(metadata or {}, sort_keys=True)})
+
+
+def stream_tensors(
+    path: str | Path, tensors: Iterable[tuple[str, Any]], names: Iterable[str], metadata: Mapping[str, str]
+) -> None:
+    """Write float32 torch tensors as they come, so that only one has to be in memory; as `write_tensors` else.
+
+    names: all that may come, in any order; each at most once. A safetensors file starts with a list of its
+    tensors, so room is left for that and filled in at the end (blanks behind the list are legal).
+    """
+    about = {METADATA_KEY: json.dumps(metadata, sort_keys=True)}
+    # What the entry of a tensor takes beside its name: 64 bits write as 20 digits, four of them are legal at most.
+    room = sum(len(json.dumps(name)) + 160 for name in names) + len(json.dumps(about)) + 64
+    room += -room % 8
+    header: dict[str, Any] = {"__metadata__": about}
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(bytes(8 + room))
+        end = 0
+        for name, tensor in tensors:
+            data = tensor.detach().cpu().contiguous().numpy()
+            assert data.dtype == "float32" and name not in header, name
+            header[name] = {
+                "dtype": "F32",
+                "shape": list(data.shape),
+                "data_offsets": [end, end + data.nbytes],
+            }
+            file.write(data.data)
+            end += data.nbytes
+        text = json.dumps(header, separators=(",", ":")).encode()
+        assert len(text) <= room, "more names than were announced"
+        file.seek(0)
+        file.write(room.to_bytes(8, "little") + text.ljust(room))
 
 
 def read_tensors(path: str | Path) -> dict[str, Any]:

@@ -50,13 +50,25 @@ def choose_sequences(tokens: Tokens, *, sequences: int, max_length: int, seed: i
 def collect_statistics(
     model: PreTrainedModel, tokens: Tokens, *, hessians: bool, budget: int = BUDGET
 ) -> dict[str, Tensor]:
+    """Return what `stream_statistics` yields; for models whose Hessians fit main memory all at once."""
+    return dict(stream_statistics(model, tokens, hessians=hessians, budget=budget))
+
+
+def statistics_names(model: PreTrainedModel) -> list[str]:
+    """All names that `stream_statistics` may yield."""
+    return [f"{kind}:{name}" for kind in ("norms", "hessians") for name in prunable_weights(model, "body")]
+
+
+def stream_statistics(
+    model: PreTrainedModel, tokens: Tokens, *, hessians: bool, budget: int = BUDGET
+) -> Iterator[tuple[str, Tensor]]:
     """Sum up the squares of each layer's inputs x over all tokens that are no padding, in float32.
 
-    Returns, for each weight of scope `body`, `norms:<name>`, the sum of x^2 [inputs], and where asked
+    Yields, for each weight of scope `body`, `norms:<name>`, the sum of x^2 [inputs], and where asked
     `hessians:<name>`, the sum of x x^T [inputs, inputs]. One pass over the sequences serves all layers whose
-    Hessians together fit `budget` bytes of the model's device; else there are as many passes as it takes, and
-    the sums of each go to main memory. A layer that never sees a token (DeBERTa's projections of relative
-    positions, where they have weights of their own) has no entry.
+    Hessians together fit `budget` bytes of the model's device; else there are as many passes as it takes, so
+    that no more than that is ever held, whatever the size of the model. A layer that never sees a token
+    (DeBERTa's projections of relative positions, where they have weights of their own) has no entry.
     The decoder of T5 reads the text itself: of its positions, too, those beyond the text are padding.
     """
     found = prunable_weights(model, "body")
@@ -64,7 +76,6 @@ def collect_statistics(
     widths = {name: weight.tensor.shape[weight.input_dim] for name, weight in found.items()}
     data = load_data(tokens, model.device)
     order = order_evaluation(data, max_tokens=MAX_TOKENS)
-    statistics: dict[str, Tensor] = {}
     training = model.training
     model.eval()
     for names in _groups(widths, budget) if hessians else [list(found)]:
@@ -75,9 +86,9 @@ def collect_statistics(
                 mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
                 sums.start_batch(mask.bool())
                 model(**inputs)
-        statistics |= {name: total.cpu() for name, total in sums.totals.items()}
+        for name in list(sums.totals):
+            yield name, sums.totals.pop(name).cpu()
     model.train(training)
-    return statistics
 
 
 class _Sums:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from junkdna.artifacts import write_tensors
-from junkdna.calibration import choose_sequences, collect_statistics
+from junkdna.artifacts import stream_tensors
+from junkdna.calibration import choose_sequences, statistics_names, stream_statistics
 from junkdna.devices import take_device
 from junkdna.models import load_classifier
 from junkdna.tokens import read_tokens
@@ -24,11 +24,12 @@ tokens = choose_sequences(
 )
 model = load_classifier(Path(snakemake.input.manifest).parent, num_labels=2, seed=0)
 model.to(take_device(snakemake.resources.gpu))
-statistics = collect_statistics(model, tokens, hessians=params.hessians)
+statistics = stream_statistics(model, tokens, hessians=params.hessians)
 facts = {
     "sequences": len(tokens.offsets) - 1,
     "tokens": len(tokens.input_ids),
     "source": text["task"],
     "code": params.code,
 }
-write_tensors(snakemake.output.statistics, statistics, {name: str(value) for name, value in facts.items()})
+about = {name: str(value) for name, value in facts.items()}
+stream_tensors(snakemake.output.statistics, statistics, statistics_names(model), about)
