@@ -49,17 +49,20 @@ def test_the_shipped_configs_are_those_of_the_manual():
     assert {"config.yaml", "glue-small.yaml", "paper.yaml"} <= set(STUDIES)
 
 
-def test_the_default_study_has_five_levels_three_patterns_three_seeds_and_the_controls():
+def test_the_default_study_has_six_levels_three_patterns_three_seeds_and_the_controls():
     config = check(shipped("config.yaml"), SCHEMA)
     study, runs = config["study"], valid_runs(config)
     recipes = expand_recipes(config["sweeps"])
     sparse = {run["recipe"] for run in runs if run["regime"] == "sparse"}
     sparse = [slug for slug in sparse if recipes[slug]["score"] == "magnitude"]
     assert len(study["seeds"]) == 3 and len(study_tasks(config)) >= 4
-    assert len([slug for slug in sparse if recipes[slug]["selection"] != "nm"]) == 5
+    assert len([slug for slug in sparse if recipes[slug]["selection"] != "nm"]) == 6
     assert len([slug for slug in sparse if recipes[slug]["selection"] == "nm"]) == 3
-    assert {run["regime"] for run in runs} == set(specs.REGIMES) - {"gradual", "qat"}
-    assert 170 <= len(runs) <= 220
+    assert {run["regime"] for run in runs} == {
+        *("dense", "sparse", "freeze", "regrow", "reinit", "scratch", "qat")
+    }
+    assert {"wanda-u50", "rtn-w4", "rtn-w3", "rtn-w2"} <= {run["recipe"] for run in runs}
+    assert 240 <= len(runs) <= 260
     sources = [config["checkpoints"][name]["source"] for name in study["checkpoints"]]
     sources += [config["tasks"][name]["source"] for name in study_tasks(config)]
     assert all("pretrain" in source or "generate" in source for source in sources), "needs no network"
