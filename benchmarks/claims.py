@@ -23,7 +23,15 @@ import pandas as pd
 from scipy import stats
 
 from junkdna.machinery import trial
-from junkdna.scenarios import Scenario, at_margin, equal_curves, nothing_lost, planted, unrelated
+from junkdna.scenarios import (
+    Scenario,
+    at_margin,
+    equal_curves,
+    nothing_lost,
+    only_pruning_separates,
+    planted,
+    unrelated,
+)
 from junkdna.simulation import USUAL, Spread
 
 ROOT = Path(__file__).parents[1]
@@ -116,6 +124,11 @@ def settings(studies: int) -> list[Setting]:
         for tasks in (3, 5)
         for seeds in (3, 5, 10)
     ]
+    power += [
+        Setting(part="power", scenario=only_pruning_separates(step), seeds=seeds, studies=few)
+        for step in (4, 8)
+        for seeds in (3, 5, 10)
+    ]
     tasks = [
         Setting(
             part="tasks",
@@ -206,9 +219,12 @@ def coverage(results: list[tuple[Setting, pd.DataFrame]], down: list[str]) -> st
 
 
 def power(results: list[tuple[Setting, pd.DataFrame]]) -> str:
-    """How often the claims along an axis are supported as s50 falls faster along it."""
+    """How often the claims along an axis are supported as s50 falls faster along it (under pruning alone)."""
     rows = gathered(results)
-    rows = rows[rows["claim"].isin(["harder-falls-further", "difficulty-order", "interaction"])]
+    along = rows["claim"].isin(["harder-falls-further", "difficulty-order", "interaction"])
+    # Where quantized runs are there too, they are no curves of pruning.
+    along &= ~rows["scenario"].str.endswith("under quantization")
+    rows = rows[along | rows["claim"].str.startswith("quantization-differs")]
     rows = rows[rows["scope"] == "cell"]
     return table(rows.assign(supported=rows["verdict"] == "supported"), ["claim", "scenario"], "supported")
 

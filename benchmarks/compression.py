@@ -1,109 +1,163 @@
-"""Time, memory and output errors of the pruning methods on a checkpoint and the texts of a table.
+"""How much each method of compression changes the outputs of the layers of a checkpoint.
 
-    OMP_NUM_THREADS=1 python benchmarks/compression.py CHECKPOINT TABLE [--levels 500 700]
+    OMP_NUM_THREADS=1 python benchmarks/compression.py CHECKPOINT TABLE [--calibration 512] [--held-out 256]
 
-TABLE: parquet with a column `text` (a task as the workflow fetches it). The first table has the processor time and
-the peak of the resident memory so far (methods run in the order of the rows, so it only grows); the second the
-squared error of a layer's output on texts that were not calibrated on, relative to the output, median over layers.
+TABLE: parquet with a column `text`, and `text_pair` if it has one; or several, the first for calibration. An error
+is the squared error of a layer's output relative to the squared output, median over the layers, on texts that were
+not calibrated on (and, where it says so, on those that were). Then how often the expected order of methods holds.
 """
 
 import argparse
+import json
 import os
-import resource
-import time
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from junkdna.calibration import choose_sequences, collect_statistics
 from junkdna.compression.calibrated import build_layerwise_mask
 from junkdna.compression.masks import unpack
+from junkdna.compression.quantization import QuantSpec, as_matrix, dequantize
+from junkdna.compression.quantize import quantize_weights
+from junkdna.decoders import load_causal
 from junkdna.models import load_classifier, prunable_weights
 from junkdna.specs import PruneSpec
-from junkdna.tokens import load_tokenizer, tokenize
+from junkdna.tokens import Tokens, load_tokenizer, tokenize
 
-METHODS = (("magnitude", "row"), ("wanda", "row"), ("ria", "row"), ("sparsegpt", "layer"))
+SELECTION = {"magnitude": "row", "wanda": "row", "ria": "row", "sparsegpt": "layer"}
+LEVELS = {"50 %": (500, 0, 0), "70 %": (700, 0, 0), "2:4": (0, 2, 4), "4:8": (0, 4, 8)}
+BITS = (4, 3, 2)
+# Name -> group, symmetric.
+GRIDS = {
+    "rows, symmetric": (0, True),
+    "rows, asymmetric": (0, False),
+    "groups of 64, asymmetric": (64, False),
+}
+
+Matrices = dict[str, Tensor]
 
 
-def timed(label: str, function, *arguments, **options):
-    start = time.process_time()
-    result = function(*arguments, **options)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"| {label} | {time.process_time() - start:.1f} | {peak:.0f} |", flush=True)
-    return result
-
-
-def spec_of(score: str, selection: str, level: int) -> PruneSpec:
-    """Level 0 stands for 2:4."""
-    pattern = (
-        {"per_mille": level, "keep": 0, "group": 0} if level else {"per_mille": 0, "keep": 2, "group": 4}
+def read_tokens(checkpoint: Path, table: Path, count: int) -> Tokens:
+    texts = pd.read_parquet(table)
+    texts = texts[[c for c in ("text", "text_pair") if c in texts]].assign(
+        label=0, example_id=range(len(texts))
     )
-    return PruneSpec(score=score, selection=selection if level else "nm", scope="body", seed=0, **pattern)
+    kind = "pair" if "text_pair" in texts else "classification"
+    tokens = tokenize(texts, load_tokenizer(checkpoint), format=kind, max_length=256, num_labels=2)
+    return choose_sequences(tokens, sequences=count, max_length=256, seed=0)
 
 
-def errors_of(weights: dict, dims: dict, mask, hessians: dict) -> list[float]:
-    errors = []
-    for name, weight in weights.items():
-        kept = unpack(mask.bits[name], mask.shapes[name])
-        new = mask.weights.get(name, weight * kept)
-        turn = dims[name] == 0
-        old, change = (matrix.T if turn else matrix for matrix in (weight, weight - new))
-        hessian = hessians[f"hessians:{name}"]
-        errors.append(float(((change @ hessian) * change).sum() / ((old @ hessian) * old).sum()))
-    return errors
+def load(checkpoint: Path) -> torch.nn.Module:
+    kind = json.loads((checkpoint / "config.json").read_text())["architectures"][0]
+    return load_causal(checkpoint) if "CausalLM" in kind else load_classifier(checkpoint, 2, 0)
+
+
+def errors(matrices: Matrices, made: Matrices, statistics: dict[str, Tensor]) -> pd.Series:
+    """Relative squared error of each layer's output over the inputs of these statistics."""
+    found = {}
+    for name, old in matrices.items():
+        hessian, change = statistics[f"hessians:{name}"].double(), (old - made[name]).double()
+        old = old.double()
+        found[name] = float(((change @ hessian) * change).sum() / ((old @ hessian) * old).sum())
+    return pd.Series(found)
+
+
+def prune(weights: Matrices, dims: dict[str, int], statistics: dict, score: str, level: tuple) -> Matrices:
+    per_mille, keep, group = level
+    spec = PruneSpec(
+        score=score,
+        selection="nm" if group else SELECTION[score],
+        scope="body",
+        seed=0,
+        per_mille=per_mille,
+        keep=keep,
+        group=group,
+    )
+    mask = build_layerwise_mask(weights, dims, spec, statistics)
+    return {
+        n: as_matrix(mask.weights.get(n, w * unpack(mask.bits[n], mask.shapes[n])), dims[n])
+        for n, w in weights.items()
+    }
+
+
+def quantize(
+    weights: Matrices, dims: dict[str, int], statistics: dict, method: str, bits: int, grid: tuple
+) -> Matrices:
+    spec = QuantSpec(method=method, bits=bits, group=grid[0], symmetric=grid[1])
+    hessians = {n: statistics[f"hessians:{n}"] for n in weights} if method == "gptq" else None
+    made = quantize_weights(weights, dims, spec, hessians)
+    return {name: dequantize(each, spec.group) for name, each in made.items()}
+
+
+def show(title: str, columns: list[str], rows: dict[str, list[str]]) -> None:
+    print(f"\n| {title} | {' | '.join(columns)} |\n| --- |{' ---: |' * len(columns)}")
+    for name, cells in rows.items():
+        print(f"| {name} | {' | '.join(cells)} |")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("table", type=Path)
-    parser.add_argument("--levels", type=int, nargs="+", default=[500, 700])
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    model = load_classifier(arguments.checkpoint, 2, 0)
-    table = pd.read_parquet(arguments.table)[["text"]].assign(label=0).head(192)
-    table["example_id"] = range(len(table))
-    tokens = tokenize(
-        table,
-        load_tokenizer(arguments.checkpoint),
-        format="classification",
-        max_length=128,
-        num_labels=2,
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    everything = choose_sequences(tokens, sequences=192, max_length=128, seed=0)
-    calibration = choose_sequences(tokens, sequences=128, max_length=128, seed=0)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("tables", type=Path, nargs="+")
+    parser.add_argument("--calibration", type=int, default=512)
+    parser.add_argument("--held-out", type=int, default=256)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    model = load(options.checkpoint)
     found = prunable_weights(model, "body")
     weights = {name: entry.tensor.detach() for name, entry in found.items()}
     dims = {name: entry.input_dim for name, entry in found.items()}
-    print(f"{len(weights)} layers, {sum(w.numel() for w in weights.values())} weights, ", end="")
-    print(f"{len(calibration.input_ids)} tokens\n\n| stage | seconds | peak MiB |\n| --- | --- | --- |")
-    timed("calibration, norms", collect_statistics, model, calibration, hessians=False)
-    statistics = timed("calibration, Hessians too", collect_statistics, model, calibration, hessians=True)
-    # The texts that were not calibrated on: all less those that were.
-    both = collect_statistics(model, everything, hessians=True)
-    held_out = {name: both[name] - statistics[name] for name in both}
-    rows = []
-    levels = [*arguments.levels, 0]
-    for score, selection in METHODS:
-        for level in levels:
-            what, shown = spec_of(score, selection, level), f"{level / 10:g} %" if level else "2:4"
-            mask = timed(f"{score}, {shown}", build_layerwise_mask, weights, dims, what, statistics)
-            values = pd.Series(errors_of(weights, dims, mask, held_out), index=list(weights))
-            rows.append({"score": score, "level": shown, "error": values.median(), "values": values})
-    print(f"\n| score | {' | '.join(row['level'] for row in rows[: len(levels)])} |")
-    print(f"| --- |{' --- |' * len(levels)}")
-    for start in range(0, len(rows), len(levels)):
-        part = rows[start : start + len(levels)]
-        cells = " | ".join(format(row["error"], ".4f") for row in part)
-        print(f"| {part[0]['score']} | {cells} |")
-    by = {(row["score"], row["level"]): row["values"] for row in rows}
-    for better, worse in (("sparsegpt", "wanda"), ("wanda", "magnitude")):
-        for level in [row["level"] for row in rows[: len(levels)]]:
-            share = (by[better, level] <= by[worse, level]).mean()
-            print(f"{better} <= {worse} at {level}: in {share:.0%} of the layers")
+    matrices = {name: as_matrix(weight, dims[name]) for name, weight in weights.items()}
+    first, last = options.tables[0], options.tables[-1]
+    texts = read_tokens(options.checkpoint, first, options.calibration)
+    others = read_tokens(options.checkpoint, last, options.held_out)
+    calibration = collect_statistics(model, texts, hessians=True)
+    held_out = collect_statistics(model, others, hessians=True)
+    size = sum(weight.numel() for weight in weights.values())
+    print(
+        f"{len(weights)} layers, {size:,} weights; {len(texts.input_ids):,} tokens of calibration text, ",
+        end="",
+    )
+    print(f"{len(others.input_ids):,} held out")
+
+    pruned = {
+        (score, label): errors(matrices, prune(weights, dims, calibration, score, level), held_out)
+        for score in SELECTION
+        for label, level in LEVELS.items()
+    }
+    show(
+        "pruned",
+        list(LEVELS),
+        {score: [f"{pruned[score, label].median():.4f}" for label in LEVELS] for score in SELECTION},
+    )
+    order = {}
+    for better, worse in (("sparsegpt", "wanda"), ("wanda", "magnitude"), ("ria", "magnitude")):
+        shares = [(pruned[better, label] <= pruned[worse, label]).mean() for label in LEVELS]
+        order[f"{better} <= {worse}"] = [f"{share:.0%}" for share in shares]
+    show("share of layers where", list(LEVELS), order)
+
+    rows, order, columns = {}, {}, [f"{bits} bits" for bits in BITS]
+    for title, grid in GRIDS.items():
+        made = {
+            (method, bits): quantize(weights, dims, calibration, method, bits, grid)
+            for method in ("rtn", "gptq")
+            for bits in BITS
+        }
+        for where, statistics in (("held out", held_out), ("calibration", calibration)):
+            each = {key: errors(matrices, values, statistics) for key, values in made.items()}
+            for method in ("rtn", "gptq"):
+                cells = [f"{each[method, bits].median():.5f}" for bits in BITS]
+                rows[f"{method}, {title}, {where}"] = cells
+            shares = [(each["gptq", bits] <= each["rtn", bits]).mean() for bits in BITS]
+            order[f"gptq <= rtn, {title}, {where}"] = [f"{share:.0%}" for share in shares]
+    show("quantized", columns, rows)
+    show("share of layers where", columns, order)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def run(checkpoint, tmp_path, *, recipe=PRUNED, regime="sparse", mask=None, spec
     )
 
 
-def prepare(checkpoint, recipe, regime, spec):
+def prepare(checkpoint, recipe, regime, spec, **changed):
     return loop.prepare_training(
         checkpoint=checkpoint,
         train=make_tokens(30, 1),
@@ -116,6 +116,7 @@ def prepare(checkpoint, recipe, regime, spec):
         spec=spec,
         seed=5,
         device=torch.device("cpu"),
+        **changed,
     )
 
 

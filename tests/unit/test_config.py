@@ -49,14 +49,14 @@ def test_the_shipped_configs_are_those_of_the_manual():
     assert {"config.yaml", "glue-small.yaml", "paper.yaml"} <= set(STUDIES)
 
 
-def test_the_default_study_has_six_levels_three_patterns_three_seeds_and_the_controls():
+def test_the_default_study_has_five_levels_three_patterns_three_seeds_and_the_controls():
     config = check(shipped("config.yaml"), SCHEMA)
     study, runs = config["study"], valid_runs(config)
     recipes = expand_recipes(config["sweeps"])
     sparse = {run["recipe"] for run in runs if run["regime"] == "sparse"}
     sparse = [slug for slug in sparse if recipes[slug]["score"] == "magnitude"]
     assert len(study["seeds"]) == 3 and len(study_tasks(config)) >= 4
-    assert len([slug for slug in sparse if recipes[slug]["selection"] != "nm"]) == 6
+    assert len([slug for slug in sparse if recipes[slug]["selection"] != "nm"]) == 5
     assert len([slug for slug in sparse if recipes[slug]["selection"] == "nm"]) == 3
     assert {run["regime"] for run in runs} == {
         *("dense", "sparse", "freeze", "regrow", "reinit", "scratch", "qat")
@@ -72,8 +72,8 @@ def test_the_small_glue_study_has_the_runs_that_its_blocks_say():
     runs = valid_runs(check(shipped("glue-small.yaml"), SCHEMA))
     by_regime = {regime: sum(run["regime"] == regime for run in runs) for regime in specs.REGIMES}
     none = dict.fromkeys(specs.REGIMES, 0)
-    # 15 further pruning recipes and 6 that quantize, on two tasks and three seeds; 4 and 6 of them on a third.
-    some = {"sparse": 36 + 90 + 12, "qat": 36 + 18, "gradual": 6, "freeze": 12, "regrow": 12}
+    # 15 further pruning recipes and 6 that quantize, on two tasks and three seeds.
+    some = {"sparse": 36 + 90, "qat": 36, "gradual": 6, "freeze": 12, "regrow": 12}
     assert by_regime == none | {"dense": 15} | some
 
 
@@ -181,7 +181,9 @@ def test_order_of_keys_does_not_matter_and_hub_splits_get_their_names():
 
 # Mistakes: each gives one line
 
-METRIC_LINE = "tasks.easy.metric: found 'acuracy'; legal: accuracy, mcc, f1, pearson, spearman"
+METRIC_LINE = (
+    "tasks.easy.metric: found 'acuracy'; legal: accuracy, mcc, f1, pearson, spearman, log-likelihood"
+)
 PERCENT = "legal: percent of the weights removed, from 1 to 99.9 with at most one decimal"
 A_SLUG = "legal: a slug (words of a-z and 0-9 joined by single hyphens)"
 MISTAKES = {
@@ -190,7 +192,7 @@ MISTAKES = {
         {"training__learning_rat": 0.1},
         "training: found key 'learning_rat'; legal: learning_rate, epochs, max_steps, batch_size, "
         "accumulation, warmup, weight_decay, clip, precision, bucket, save_minutes, gradual_end, "
-        "gradual_every; did you mean 'learning_rate'?",
+        "gradual_every, lora_rank, lora_alpha, lora_dropout; did you mean 'learning_rate'?",
     ),
     "section": (
         {"sweep": {}},
@@ -309,12 +311,12 @@ MISTAKES = {
     ),
     "regime": (
         {"study__runs__0__regimes": ["sparce"]},
-        "study.runs[0].regimes[0]: found 'sparce'; legal: dense, sparse, freeze, regrow, gradual, reinit, scratch, "
-        "qat; did you mean 'sparse'?",
+        "study.runs[0].regimes[0]: found 'sparce'; legal: zero-shot, dense, sparse, freeze, regrow, gradual, "
+        "reinit, scratch, qat, qlora; did you mean 'sparse'?",
     ),
     "regime that does not fit": (
         {"study__runs__0__regimes": ["gradual"]},
-        "study.runs[0].regimes: found 'gradual' with recipe magnitude-2of8; legal: sparse, freeze, regrow, "
+        "study.runs[0].regimes: found 'gradual' with recipe magnitude-2of8; legal: zero-shot, sparse, freeze, regrow, "
         "reinit",
     ),
     "base": (

@@ -190,7 +190,7 @@ def test_runs_are_plain_values_with_sorted_keys():
 def test_each_regime_fits_where_the_design_says():
     recipes = expand_recipes(config([])["sweeps"])
     fits = {slug: legal_regimes(recipe) for slug, recipe in recipes.items()}
-    masked = ("sparse", "freeze", "regrow", "reinit")
+    masked = ("zero-shot", "sparse", "freeze", "regrow", "reinit")
     assert fits == {
         "dense": ("dense", "scratch"),
         "magnitude-u50": (*masked, "gradual"),
@@ -198,7 +198,10 @@ def test_each_regime_fits_where_the_design_says():
         "magnitude-4of8": masked,
         "random-u50": masked,
     }
-    assert {regime for regimes in fits.values() for regime in regimes} == set(specs.REGIMES) - {"qat"}
+    assert {regime for regimes in fits.values() for regime in regimes} == set(specs.REGIMES) - {
+        "qat",
+        "qlora",
+    }
 
 
 def test_an_impossible_pair_is_an_error_that_names_block_recipe_and_regimes():
@@ -211,10 +214,10 @@ def test_an_impossible_pair_is_an_error_that_names_block_recipe_and_regimes():
     where = "study.runs[1].regimes: found"
     assert str(error.value).splitlines() == [
         f"{where} 'gradual' with recipe dense; legal: dense, scratch",
-        f"{where} 'gradual' with recipes magnitude-4of8, random-u50; legal: sparse, freeze, regrow, reinit",
-        f"{where} 'dense' with recipes magnitude-u50, magnitude-u97-5; legal: sparse, freeze, regrow, "
+        f"{where} 'gradual' with recipes magnitude-4of8, random-u50; legal: zero-shot, sparse, freeze, regrow, reinit",
+        f"{where} 'dense' with recipes magnitude-u50, magnitude-u97-5; legal: zero-shot, sparse, freeze, regrow, "
         "reinit, gradual",
-        f"{where} 'dense' with recipes magnitude-4of8, random-u50; legal: sparse, freeze, regrow, reinit",
+        f"{where} 'dense' with recipes magnitude-4of8, random-u50; legal: zero-shot, sparse, freeze, regrow, reinit",
     ]
 
 

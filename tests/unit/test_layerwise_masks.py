@@ -6,12 +6,14 @@ import torch
 
 from architectures import ARCHITECTURES, make_tokens, save_checkpoint
 from junkdna.calibration import collect_statistics
-from junkdna.compression.budgets import block_of, erk_budget, owl_budget
+from junkdna.compression.budgets import block_of, erk_budget, global_counts, owl_budget
 from junkdna.compression.calibrated import budget_of, build_layerwise_mask, shuffle_mask
 from junkdna.compression.masks import removed_by, unpack
+from junkdna.compression.quantization import QuantSpec
+from junkdna.compression.quantize import quantize_weights
 from junkdna.compression.scores import SCORES
 from junkdna.compression.sparsegpt import prune_sparsegpt
-from junkdna.models import load_classifier, prunable_weights
+from junkdna.models import load_classifier, prunable_weights, read_body
 from junkdna.specs import PruneSpec
 
 SHAPES = {"plain": (12, 20), "turned": (20, 12), "odd": (7, 13)}
@@ -97,6 +99,27 @@ def test_wanda_and_ria_equal_the_float64_reference(score, selection):
     assert packed.weights == {}
 
 
+@pytest.mark.parametrize("score", ["wanda", "ria"])
+@pytest.mark.parametrize("per_mille", [1, 333, 500, 999])
+def test_scores_of_inputs_are_compared_over_all_layers(score, per_mille):
+    weights, inputs, statistics = some_layers()
+    packed = build_layerwise_mask(weights, INPUT_DIMS, spec(score, "global", per_mille), statistics)
+    scores = {n: reference_score(score, matrix_of(n, w.numpy().astype(float)), inputs[n])
+              for n, w in weights.items()}  # fmt: skip
+    every = np.sort(np.concatenate([each.ravel() for each in scores.values()]))
+    cut = every[(len(every) * per_mille + 500) // 1000] if per_mille else 0
+    for name in weights:
+        kept = unpack(packed.bits[name], packed.shapes[name]).numpy()
+        np.testing.assert_array_equal(matrix_of(name, kept), scores[name] >= cut)
+
+
+def test_of_equal_scores_over_all_layers_the_first_go():
+    scores = {"a": torch.tensor([[1.0, 2.0, 2.0]]), "b": torch.tensor([[2.0, 0.0], [2.0, 3.0]])}
+    assert [tuple(global_counts(scores, k).values()) for k in (143, 286, 428, 571, 714, 857)] == [
+        (0, 1), (1, 1), (2, 1), (3, 1), (3, 2), (3, 3)
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("score", SCORES)
 def test_rows_go_with_every_score_that_needs_no_text(score):
     weights, _, _ = some_layers()
@@ -117,7 +140,7 @@ def test_sparsegpt_is_laid_out_as_the_weights_are(selection):
         kept, moved = prune_sparsegpt(
             matrix_of(name, weight),
             statistics[f"hessians:{name}"],
-            per_mille=what.per_mille,
+            num_removed=round(weight.numel() * what.per_mille / 1000),
             keep=what.keep,
             group=what.group,
         )
@@ -211,8 +234,31 @@ def test_every_method_takes_every_architecture(architecture, tmp_path):
         mask = {name: unpack(packed.bits[name], packed.shapes[name]) for name in weights}
         assert sum(removed_by(mask).values()) == size // 2
     for budget in ("owl", "erk"):
-        what = spec("wanda", "row", 500, budget=budget)
-        counts = budget_of(weights, dims, what, statistics)
-        packed = build_layerwise_mask(weights, dims, what, statistics, counts)
-        mask = {name: unpack(packed.bits[name], packed.shapes[name]) for name in weights}
-        assert removed_by(mask) == counts and sum(counts.values()) == size // 2
+        for score, selection in (("wanda", "row"), ("sparsegpt", "layer")):
+            what = spec(score, selection, 500, budget=budget)
+            counts = budget_of(weights, dims, what, statistics)
+            packed = build_layerwise_mask(weights, dims, what, statistics, counts)
+            mask = {name: unpack(packed.bits[name], packed.shapes[name]) for name in weights}
+            assert removed_by(mask) == counts and sum(counts.values()) == size // 2
+
+
+def test_masks_and_codes_come_from_the_statistics_without_the_model(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path, "bert", tied=False)
+    statistics = collect_statistics(load_classifier(tmp_path, 2, 0), make_tokens(pad=0), hessians=True)
+
+    def refuse(*_, **__):
+        raise AssertionError("the model ran")
+
+    monkeypatch.setattr(torch.nn.Linear, "forward", refuse)
+    with pytest.raises(AssertionError, match="the model ran"):
+        collect_statistics(load_classifier(tmp_path, 2, 0), make_tokens(pad=0), hessians=False)
+    body = read_body(tmp_path)
+    weights = {name: weight.tensor for name, weight in body.items()}
+    dims = {name: weight.input_dim for name, weight in body.items()}
+    for score, selection in (("wanda", "row"), ("ria", "global"), ("sparsegpt", "layer")):
+        for per_mille in (300, 600):
+            packed = build_layerwise_mask(weights, dims, spec(score, selection, per_mille), statistics)
+            assert packed.bits.keys() == weights.keys()
+    hessians = {name: statistics[f"hessians:{name}"] for name in weights}
+    what = QuantSpec(method="gptq", bits=3, group=0, symmetric=True)
+    assert quantize_weights(weights, dims, what, hessians).keys() == weights.keys()

@@ -20,6 +20,8 @@ def plain(metric: str, target: np.ndarray, prediction: np.ndarray) -> float:
         if np.ptp(target) == 0 or np.ptp(prediction) == 0:
             return 0.0
         return {"pearson": stats.pearsonr, "spearman": stats.spearmanr}[metric](target, prediction)[0]
+    if metric == "log-likelihood":
+        return np.average(prediction, weights=target)
     functions = {"accuracy": sk.accuracy_score, "mcc": sk.matthews_corrcoef}
     if metric == "f1":
         return sk.f1_score(target, prediction, zero_division=0)
@@ -32,6 +34,8 @@ def sample(
     if metric in ("pearson", "spearman"):
         target = rng.normal(size=size).round(1)
         return target, (0.6 * target + rng.normal(size=size)).round(1)
+    if metric == "log-likelihood":
+        return rng.integers(1, 90, size=size).astype(float), -rng.random(size)
     target = rng.integers(classes, size=size)
     return target, np.where(rng.random(size) < 0.5, target, rng.integers(classes, size=size))
 

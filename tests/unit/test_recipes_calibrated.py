@@ -22,6 +22,8 @@ SWEEPS = {
     "sparsegpt": {"score": "sparsegpt", "selection": "layer", "sparsity": [50]},
     "owl": {"score": "wanda", "selection": "row", "budget": "owl", "sparsity": [50]},
     "erk": {"score": "magnitude", "selection": "layer", "budget": "erk", "sparsity": [50]},
+    "moved": {"score": "sparsegpt", "selection": "layer", "budget": "owl", "sparsity": [50]},
+    "anywhere": {"score": "ria", "selection": "global", "sparsity": [50]},
     "mixed": {"score": "shuffled", "like": "wanda", "sparsity": [50], "seed": 4},
 }
 
@@ -31,8 +33,9 @@ def test_what_the_masks_need():
     recipes = expand_recipes(config["sweeps"])
     assert all(PruneSpec.from_mapping(spec_of(r)) for slug, r in recipes.items() if slug != "dense")
     asking = {slug for slug, recipe in recipes.items() if needs_calibration(recipe)}
-    assert asking == {"wanda-u50", "wanda-2of4", "sparsegpt-u50", "owl-u50"}
-    assert {slug for slug, recipe in recipes.items() if needs_hessians(recipe)} == {"sparsegpt-u50"}
+    assert asking == {"wanda-u50", "wanda-2of4", "sparsegpt-u50", "owl-u50", "moved-u50", "anywhere-u50"}
+    hungry = {slug for slug, recipe in recipes.items() if needs_hessians(recipe)}
+    assert hungry == {"sparsegpt-u50", "moved-u50"}
     ranked = {slug for slug, recipe in recipes.items() if ranking_of(recipe)}
     assert ranked == {"magnitude-u50", "magnitude-u70-5", "erk-u50"}
     assert copied_mask(recipes["mixed-u50"]) == "wanda-u50" and recipes["mixed-u50"]["selection"] == "row"
@@ -47,13 +50,22 @@ def test_what_the_masks_need():
 
 
 @pytest.mark.parametrize(
+    ("score", "selection"),
+    [("magnitude", "global"), ("random", "global"), ("wanda", "row"), ("ria", "row"), ("sparsegpt", "layer")],
+)
+def test_what_is_not_said_is_the_papers_choice(score, selection):
+    sweeps = {"magnitude": MAGNITUDE, "bare": {"score": score, "sparsity": [50]}}
+    config = check(user(sweeps=sweeps, calibration={"task": "easy"}), SCHEMA)
+    assert config["sweeps"]["bare"]["selection"] == selection
+
+
+@pytest.mark.parametrize(
     ("sweep", "line"),
     [
         (
-            {"score": "wanda", "sparsity": [50]},
-            "selection: found 'global'; legal: row, layer beside score wanda",
+            {"score": "sparsegpt", "selection": "row", "sparsity": [50]},
+            "selection: found 'row'; legal: layer beside score sparsegpt",
         ),
-        ({"score": "sparsegpt", "selection": "row", "sparsity": [50]}, "legal: layer beside score sparsegpt"),
         ({"score": "wanda", "keep": ["2of4"], "scope": "paper"}, "scope: found 'paper'; legal: body"),
         (
             {"score": "magnitude", "selection": "row", "sparsity": [5], "scope": "paper"},

@@ -28,7 +28,7 @@ def test_each_number_of_bits_is_a_recipe():
     assert [recipes[slug]["level"] for slug in ("rtn-w8", "rtn-w3", "rtn-w2")] == [50.0, 81.25, 87.5]
     assert spec_of(recipes["rtn-w3"]) == {"bits": 3, "group": 0, "quantizer": "rtn", "symmetric": True}
     assert QuantSpec.from_mapping(recipes["rtn-w3"]).bits == 3
-    assert legal_regimes(recipes["rtn-w3"]) == ("qat",)
+    assert legal_regimes(recipes["rtn-w3"]) == ("zero-shot", "qat")
     assert (ranking_of(recipes["rtn-w3"]), copied_mask(recipes["rtn-w3"])) == (None, None)
     assert masks_itself(recipes["rtn-w3"], "qat")
 
@@ -71,7 +71,7 @@ MISTAKES = {
     ),
     "another quantizer": (
         {"quantizer": "rtm"},
-        "sweeps.rtn.quantizer: found 'rtm'; legal: rtn, gptq; did you mean 'rtn'?",
+        "sweeps.rtn.quantizer: found 'rtm'; legal: rtn, gptq, nf4; did you mean 'rtn'?",
     ),
 }
 
@@ -89,9 +89,9 @@ def test_bits_go_with_a_quantizer_only_and_the_regime_with_the_recipe():
     config = quantized()
     config["study"]["runs"] = [{"recipes": ["rtn-w4"], "regimes": ["sparse"]}]
     assert lines(config) == [
-        "study.runs[0].regimes: found 'sparse' with recipe rtn-w4; legal: qat",
+        "study.runs[0].regimes: found 'sparse' with recipe rtn-w4; legal: zero-shot, qat",
     ]
     config["study"]["runs"] = [{"recipes": ["magnitude-u50"], "regimes": ["qat"]}]
     assert lines(config)[0].startswith(
-        "study.runs[0].regimes: found 'qat' with recipe magnitude-u50; legal: sparse"
+        "study.runs[0].regimes: found 'qat' with recipe magnitude-u50; legal: zero-shot, sparse"
     )

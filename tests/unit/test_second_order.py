@@ -121,7 +121,8 @@ def test_gptq_follows_the_reference(bits, group, symmetric):
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.8])
 def test_unstructured_sparsegpt_follows_the_reference(share):
     weight, x = layer(16, 256, 600, seed=round(100 * share))
-    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), per_mille=round(1000 * share), damping=DAMPING)
+    num_removed = round(weight.numel() * share)
+    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), num_removed=num_removed, damping=DAMPING)
     expected_kept, expected = reference_sparsegpt(weight.double().numpy(), (x @ x.T).numpy(), share=share)
     assert (kept.numpy() == expected_kept).mean() >= 0.999
     rows = (kept.numpy() == expected_kept).all(axis=1)
@@ -144,9 +145,19 @@ def test_structured_sparsegpt_follows_the_reference(keep, group):
 
 def test_sparsity_is_exact_over_blocks_of_any_width():
     weight, x = layer(7, 300, 500)
-    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), per_mille=333)
-    assert int((~kept).sum()) == (7 * 300 * 333 + 500) // 1000
+    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), num_removed=701)
+    assert int((~kept).sum()) == 701
     assert (new[~kept] == 0).all()
+
+
+@pytest.mark.parametrize(("columns", "keep", "group"), [(30, 2, 4), (131, 2, 4), (259, 1, 8), (5, 3, 7)])
+def test_a_shorter_last_group_keeps_its_share_rounded_up(columns, keep, group):
+    weight, x = layer(9, columns, 4 * columns)
+    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), keep=keep, group=group)
+    for start in range(0, columns, group):
+        size = min(group, columns - start)
+        assert (kept[:, start : start + group].sum(dim=1) == -(-size * keep // group)).all()
+    assert (new[~kept] == 0).all() and new.isfinite().all()
 
 
 def test_second_order_methods_disturb_the_output_less():
@@ -163,7 +174,7 @@ def test_second_order_methods_disturb_the_output_less():
     for scores in (weight.abs(), weight.abs() * norms):
         lowest = scores.argsort(dim=1)[:, :128]
         errors.append(output_error(weight, weight.scatter(1, lowest, 0.0), x))
-    _, pruned = prune_sparsegpt(weight, hessian, per_mille=500)
+    _, pruned = prune_sparsegpt(weight, hessian, num_removed=64 * 128)
     assert output_error(weight, pruned, x) < errors[1] < errors[0]
 
 

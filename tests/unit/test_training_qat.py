@@ -174,6 +174,26 @@ def test_gptq_starts_from_its_weights_and_keeps_its_grids(checkpoint, tmp_path):
     assert moved > 0
 
 
+def test_gptq_trains_on_from_the_weights_of_the_checkpoint(checkpoint):
+    """Where they round to the codes of the file they are the latent ones; the others start at the edge of the code."""
+    quantized, spec = gptq_of(checkpoint), QuantSpec.from_mapping(GPTQ)
+    whole, _ = body_of(checkpoint)
+    training = prepare(checkpoint, GPTQ, "qat", SPEC, quantized=quantized)
+    latents = dict(zip(training.quantization.weights, training.quantization.latent, strict=True))
+    same = total = 0
+    for name, weight in whole.items():
+        grids, latent = quantized[name], latents[name]
+        middle = dequantize(grids, spec.group)
+        assert torch.equal(snap(latent, grids, spec), middle), "it starts from the codes of the file"
+        step = grids.scales.float().repeat_interleave(spec.group, dim=1)[:, : weight.shape[1]]
+        within = (weight - middle).abs() < 0.48 * step
+        assert torch.equal(latent[within], weight[within])
+        outside = (weight - middle).abs() > 0.5 * step
+        assert ((latent - middle).abs()[outside] > 0.48 * step[outside]).all()
+        same, total = same + int(within.sum()), total + within.numel()
+    assert 0.5 < same / total < 1
+
+
 def test_a_layer_whose_inputs_lie_along_its_rows_is_rounded_along_them(tmp_path):
     torch.manual_seed(0)
     config = GPT2Config(vocab_size=40, n_positions=24, n_embd=16, n_layer=1, n_head=2, n_inner=32)
@@ -207,7 +227,7 @@ def test_weights_of_another_model_are_refused(checkpoint, tmp_path):
     ):
         run(checkpoint, tmp_path, recipe=GPTQ, regime="qat", quantized=quantized)
     with pytest.raises(
-        ValueError, match=r"'sparse' does not fit a recipe of method 'quantize'; legal are qat"
+        ValueError, match=r"'sparse' does not fit a recipe of method 'quantize'; legal are zero-shot, qat"
     ):
         run(checkpoint, tmp_path, recipe=QUANTIZED, regime="sparse")
     with pytest.raises(

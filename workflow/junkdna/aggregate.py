@@ -11,6 +11,7 @@ from junkdna.claims import claims_table
 from junkdna.curves import curves_table
 from junkdna.stacks import Stack, read_runs, score_draws
 from junkdna.tables import drops_table, runs_table
+from junkdna.terms import terms_table
 
 
 def aggregate(
@@ -24,7 +25,7 @@ def aggregate(
     seed: int = 0,
     margin: float = 0.02,
 ) -> dict[str, pd.DataFrame]:
-    """Build the tables runs, drops, cells, curves and claims of a study.
+    """Build the tables runs, drops, cells, curves, terms and claims of a study.
 
     folders: one a run, each with `metrics.parquet` and `predictions.parquet`. expected: the keys of the runs
     asked for. tasks: slug -> {"metric", "format"}. recipes: slug -> expanded recipe. axes: slug ->
@@ -57,5 +58,6 @@ def tables_of(
         "drops": drops_table(runs, stacks, scores, replicates),
         "cells": cells_table(runs, scores, replicates),
         "curves": curves_table(runs, scores, replicates, recipes),
+        "terms": terms_table(runs, scores, replicates, axes, recipes),
         "claims": claims_table(runs, scores, replicates, axes, recipes, margin=margin),
     }

@@ -25,6 +25,7 @@ def study_cautions(
         *_at_chance(runs),
         *_seeds(runs, claims),
         *_unmatched(runs, axes),
+        *_bytes(claims),
         *(_contradicted(orders) if orders is not None else []),
     ]
 
@@ -61,7 +62,10 @@ def _at_chance(runs: pd.DataFrame) -> list[str]:
 
 
 def _seeds(runs: pd.DataFrame, claims: pd.DataFrame) -> list[str]:
-    number = runs["seed"].nunique()
+    trained = runs[runs["steps"] > 0]
+    if trained.empty:  # Seeds decide nothing.
+        return []
+    number = trained["seed"].nunique()
     few = int((claims["verdict"] == "too few seeds").sum())
     out = []
     if number < MIN_SEEDS:
@@ -93,6 +97,17 @@ def _unmatched(runs: pd.DataFrame, axes: Mapping[str, Mapping]) -> list[str]:
                 "one of data, not of difficulty."
             )
     return out
+
+
+def _bytes(claims: pd.DataFrame) -> list[str]:
+    if not (claims["claim"] == "quantization-differs-bytes").any():
+        return []
+    return [
+        "Bytes are those of the compressed body, as its method would store it: 16 bits a kept weight and one bit a "
+        "weight for the mask (N:M could do with fewer), or codes, scales and zeros. Where all weights train again "
+        "in the end (freeze, regrow, reinit) none are saved. What is not compressed, the embeddings above all, "
+        "comes on top, and bytes saved are not time saved."
+    ]
 
 
 def _contradicted(orders: pd.DataFrame) -> list[str]:

@@ -19,7 +19,12 @@ TASK_DEFAULTS = {"max_length": 128, "subset": "stratified", "subset_seed": 0}
 # By the kind of a sweep.
 SWEEP_DEFAULTS = {
     "score": {"selection": "global", "scope": "body", "seed": 0},
+    # Over what their papers compare these scores.
+    "wanda": {"selection": "row", "scope": "body", "seed": 0},
+    "ria": {"selection": "row", "scope": "body", "seed": 0},
+    "sparsegpt": {"selection": "layer", "scope": "body", "seed": 0},
     "quantizer": {"group": 0, "symmetric": True},
+    "nf4": {"group": 64},
 }
 SPLITS = {"train": "train", "validation": "validation"}
 
@@ -75,7 +80,9 @@ def _with_defaults(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sweep_with_defaults(sweep: dict[str, Any]) -> dict[str, Any]:
-    return SWEEP_DEFAULTS["quantizer" if "quantizer" in sweep else "score"] | sweep
+    kind = "quantizer" if "quantizer" in sweep else "score"
+    own = sweep.get(kind)
+    return SWEEP_DEFAULTS[own if own in SWEEP_DEFAULTS else kind] | sweep
 
 
 def _tidy(section: str, content: Any) -> Any:

@@ -5,7 +5,7 @@ is judged as they are. Only runs that trained enter: a collapsed run says that o
 weights knew. How many were left out is part of the sentence.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from junkdna.claims_training import (
     small_weights,
 )
 from junkdna.effects import Effect, limits, p_against
-from junkdna.families import MIN_SEEDS, Family, families_of
+from junkdna.families import MIN_SEEDS, difficulty_axes, families_of
 from junkdna.multiplicity import benjamini_hochberg, holm
 from junkdna.power import seeds_needed
 from junkdna.verdicts import LEVEL, judge
@@ -39,7 +39,7 @@ PRIMARY = {
     "small-weights": ("cell", "keeping the small weights frozen is worth {effect} points"),
     "quantization-differs": (
         "axis",
-        "pruning separates tasks by {effect} points a step more than quantization",
+        "pruning separates tasks by {effect} points a step more than quantization of the same damage",
     ),
 }
 # One-sided levels at which more seeds are asked to decide: of a single effect, that of its 95 % interval; of a
@@ -111,29 +111,10 @@ def study_effects(
             if not longer or base[task] not in family.tasks:
                 effects += of_budgets or irreversible(family, families, task, level)
             effects += small_weights(family, families, task, level, pooled=not longer)
-    for quantized, pruned in _against(families):
-        for name, tasks in difficulty_axes(axes, quantized):
-            effects += quantization_differs(quantized, pruned, name, tasks, margin)
+    for family in families:
+        for name, tasks in difficulty_axes(axes, family) if family.method == "quantize" else ():
+            effects += quantization_differs(family, families, name, tasks, margin)
     return effects
-
-
-def difficulty_axes(axes: Mapping[str, Mapping], family: Family) -> list[tuple[str, list[str]]]:
-    """The axes of difficulty with those of their tasks that a family has; a budget is no difficulty."""
-    held = set(family.tasks)
-    return [
-        (name, [task for task in axis["tasks"] if task in held])
-        for name, axis in axes.items()
-        if axis.get("vary") != "budget"
-    ]
-
-
-def _against(families: Sequence[Family]) -> Iterable[tuple[Family, Family]]:
-    """Each quantized family with each of the same checkpoint that prunes and is no control."""
-    for quantized in families:
-        for pruned in families:
-            same = quantized.checkpoint == pruned.checkpoint
-            if same and quantized.method == "quantize" and pruned.method == "prune" and not pruned.control:
-                yield quantized, pruned
 
 
 def _pooled(claim: str, effects: Sequence[Effect]) -> Effect | None:

@@ -12,12 +12,14 @@ COLUMNS = {
     "pair": (("text", "text_pair", "label"), ()),
     "regression": (("text", "label"), ("text_pair",)),
     "choice": (("text", "options", "label"), ()),
+    "lm": (("text",), ()),
 }
 METRICS = {
     "classification": ("accuracy", "mcc", "f1"),
     "pair": ("accuracy", "mcc", "f1"),
     "regression": ("pearson", "spearman"),
     "choice": ("accuracy",),
+    "lm": ("log-likelihood",),
 }
 # Kind of source -> keys inside it that a whole task needs.
 INSIDE = {"generate": ("task", "world_seed", "seed", "train", "validation"), "path": ("train", "validation")}
@@ -73,6 +75,8 @@ def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] 
         lines.append(problem(f"{where}.metric", metric, f"{', '.join(METRICS[form])} (format {form})"))
     if "splits" in task and kind != "hub":
         lines.append(f"{where}.splits: found beside {kind}; legal: beside hub only")
+    if form == "lm" and kind == "generate":
+        lines.append(f"{where}.format: found 'lm' beside generate; legal: beside hub and path only")
     if kind == "generate":
         own = [key for key in ("columns", "labels", "rows") if key in task]
         lines += [f"{where}.{key}: found beside generate; legal: beside hub and path only" for key in own]
@@ -104,8 +108,8 @@ def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:
             lines.append(
                 problem(f"{where}.columns", column, f"{', '.join(needed + allowed)} (format {form})")
             )
-    if form == "regression" and "labels" in task:
-        lines.append(f"{where}.labels: found beside format regression; legal: with classes or options only")
+    if form in ("regression", "lm") and "labels" in task:
+        lines.append(f"{where}.labels: found beside format {form}; legal: with classes or options only")
     if form in ("classification", "pair"):
         if "labels" not in task:
             lines.append(

@@ -26,9 +26,11 @@ def traced_runs(config: Mapping[str, Any], runs: Sequence[Run]) -> list[Run]:
 
 
 def _classifying(config: Mapping[str, Any], runs: Sequence[Run]) -> list[Run]:
-    """The dense runs that give labels a probability; a regression gives none."""
+    """The dense runs that give labels a probability; a regression gives none, and a text has no label."""
     formats = {task: config["tasks"][task]["format"] for task in study_tasks(config)}
-    return [run for run in runs if run["regime"] == "dense" and formats[run["task"]] != "regression"]
+    return [
+        run for run in runs if run["regime"] == "dense" and formats[run["task"]] not in ("regression", "lm")
+    ]
 
 
 def connected_runs(config: Mapping[str, Any], runs: Sequence[Run]) -> list[Run]:

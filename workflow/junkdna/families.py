@@ -25,7 +25,8 @@ class Cell:
     """All seeds of one task, regime and level.
 
     seeds, trained, usable: [n]. defined: [n], whether the dense twin is above chance. retention: [n, R].
-    mean: over the usable runs, [R], or None without any. train_examples: of its runs.
+    mean: over the usable runs, [R], or None without any. train_examples: of its runs. bits: that a weight of the
+    compressed body takes, mean over its runs.
     """
 
     task: str
@@ -38,6 +39,7 @@ class Cell:
     retention: Array
     mean: Array | None
     train_examples: float
+    bits: float
 
     @property
     def n_usable(self) -> int:
@@ -79,8 +81,12 @@ class Family:
 
     @property
     def curve_regime(self) -> str:
-        """The regime of its curves: `sparse`; what a quantized family was run in where that is another."""
+        """The regime of its curves: `sparse`, or `zero-shot` where nothing trains; what a quantized family was run in
+        where that is another.
+        """
         regimes = list(dict.fromkeys(regime for _, regime, _ in self.cells))
+        if "sparse" not in regimes and "zero-shot" in regimes:
+            return "zero-shot"
         return "sparse" if "sparse" in regimes or self.method != "quantize" else regimes[0]
 
     def levels(self, task: str, regime: str) -> list[float]:
@@ -135,6 +141,16 @@ def families_of(
     return families
 
 
+def difficulty_axes(axes: Mapping[str, Mapping], family: Family) -> list[tuple[str, list[str]]]:
+    """The axes of difficulty with those of their tasks that a family has; a budget is no difficulty."""
+    held = set(family.tasks)
+    return [
+        (name, [task for task in axis["tasks"] if task in held])
+        for name, axis in axes.items()
+        if axis.get("vary") != "budget"
+    ]
+
+
 def common_levels(family: Family, tasks: Sequence[str], regime: str) -> list[float]:
     """Levels at which every task has enough usable seeds; where there are none, at least one usable seed.
 
@@ -165,7 +181,10 @@ def by_seed(family: Family, columns: Sequence[Sequence[Cell]]) -> Array:
 
 def _cells(chosen: pd.DataFrame, retention: Array, weights: Mapping[int, Array]) -> dict:
     cells = {}
-    columns = {name: chosen[name].to_numpy() for name in ("row", "seed", "trained", "train_examples")}
+    columns = {
+        name: chosen[name].to_numpy()
+        for name in ("row", "seed", "trained", "train_examples", "effective_bits")
+    }
     for (task, regime, level), at in chosen.groupby(["task", "regime", "level"], sort=False).indices.items():
         values = retention[columns["row"][at]]
         defined = np.isfinite(values[:, 0])
@@ -182,6 +201,7 @@ def _cells(chosen: pd.DataFrame, retention: Array, weights: Mapping[int, Array])
             retention=values,
             mean=mean_over_seeds(values[usable], list(seeds[usable]), weights) if usable.any() else None,
             train_examples=float(columns["train_examples"][at].max()),
+            bits=float(columns["effective_bits"][at].mean()),
         )
     return cells
 

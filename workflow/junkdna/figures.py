@@ -9,9 +9,11 @@ from functools import partial
 import altair as alt
 import pandas as pd
 
+from junkdna.likelihood_figures import perplexity_figure
 from junkdna.panels import CUT, dense_panel, legend, performance_panel, regime_panel
 from junkdna.style import BAR, CURVED, GREY, REGIMES, SHAPES, difficulty_colours, theme
 from junkdna.tables import is_dense
+from junkdna.terms_figures import equal_bytes_figure, equal_damage_figure
 from junkdna.training_figures import budget_figure
 
 Curve = tuple[str, str, str]
@@ -24,17 +26,25 @@ GLOSSARY = {
     "gradual": "small weights removed little by little while training",
     "reinit": "small weights drawn anew, then all weights train",
     "scratch": "every weight drawn anew, nothing pre-trained",
+    "zero-shot": "compressed weights as they are",
     "qat": "trained with quantized weights",
+    "qlora": "quantized weights frozen, adapters trained",
 }
 
 
 def study_figures(
-    cells: pd.DataFrame, runs: pd.DataFrame, axes: Mapping[str, Mapping], only: str | None = None
+    cells: pd.DataFrame,
+    runs: pd.DataFrame,
+    axes: Mapping[str, Mapping],
+    only: str | None = None,
+    terms: pd.DataFrame | None = None,
 ) -> dict[str, alt.TopLevelMixin]:
     """Draw the figures of a study: `dense`, and for each axis `performance-<axis>` and `regimes-<axis>`.
 
     axes: slug -> {"tasks": easy to hard}; one of `vary: budget` has `budget-<axis>` instead. A figure for which
-    there are no runs is left out. only: draw just this one; ValueError when the study has no such figure.
+    there are no runs is left out. only: draw just this one; ValueError when the study has no such figure. terms:
+    from `terms_table`; with it, an axis that is pruned and quantized has `equal-bytes-<axis>` and
+    `equal-damage-<axis>` too.
     """
     ordered = list(dict.fromkeys(task for axis in axes.values() for task in axis["tasks"]))
     ordered += [task for task in cells["task"].unique() if task not in ordered]
@@ -52,6 +62,15 @@ def study_figures(
             makers[f"regimes-{name}"] = partial(
                 regimes, cells, runs, tasks, title=f"Regimes side by side: {name}"
             )
+        if terms is not None and (own.loc[own["family"] != "dense", "selection"] == "none").nunique() == 2:
+            title = f"Retention at equal bytes: {name}"
+            makers[f"equal-bytes-{name}"] = partial(equal_bytes_figure, cells, runs, tasks, title=title)
+            title = f"Separation of the tasks at equal damage: {name}"
+            chosen = terms[terms["axis"] == name]
+            makers[f"equal-damage-{name}"] = partial(equal_damage_figure, chosen, title=title)
+    for task in cells.loc[cells["metric"] == "log-likelihood", "task"].unique():
+        title = f"Perplexity against compression: {task}"
+        makers[f"perplexity-{task}"] = partial(perplexity_figure, cells, runs, task, title=title)
     if only is not None and only not in makers:
         raise ValueError(f"figures: {only!r}; this study has {', '.join(makers)}")
     return {name: make() for name, make in makers.items() if only in (None, name)}
@@ -72,7 +91,7 @@ def performance(
     curves = _curves(chosen)
     if not curves:
         raise ValueError(
-            f"figures: no runs in the regimes {' and '.join(CURVED)} on {', '.join(tasks) or 'these tasks'}"
+            f"figures: no runs in the regimes {', '.join(CURVED)} on {', '.join(tasks) or 'these tasks'}"
         )
     # One level is no curve; it is shown only where there is nothing else.
     levels = chosen.groupby(CURVE)["level"].nunique()
@@ -111,7 +130,7 @@ def regimes(cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title:
     if other.empty:
         raise ValueError(f"figures: no regime but sparse was run on {', '.join(tasks) or 'these tasks'}")
     tasks = [task for task in tasks if (other["task"] == task).any()]
-    names = [name for name in REGIMES if name != "qat" and (chosen["regime"] == name).any()]
+    names = [name for name in REGIMES if name not in CURVED[1:] and (chosen["regime"] == name).any()]
     colours, shapes = zip(*(REGIMES[name] for name in names), strict=True)
     color, shape = _keys("regime", names, list(colours), list(shapes), "regime:")
     columns = min(5, len(tasks))
@@ -155,7 +174,7 @@ def dense_scores(cells: pd.DataFrame, tasks: list[str], *, title: str) -> alt.To
     dense = dense.sort_values("task", key=lambda names: names.map(tasks.index), kind="stable")
     dense = dense.assign(name=dense["task"] + " (" + dense["metric"] + ")")
     order = list(dense["name"].unique())
-    left = min(-0.02, float(dense["score_low"].min()))
+    left = min(-0.02, 1.02 * float(dense[["score_low", "chance"]].min(axis=None)))
     keys = ["dense model", "chance"]
     color, shape = _keys("what", keys, [REGIMES["freeze"][0], GREY], ["circle", BAR], None)
     width = 640 if dense["checkpoint"].nunique() == 1 else 290

@@ -98,8 +98,14 @@ def valid_runs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
             block.get("checkpoints", study["checkpoints"]),
             block.get("seeds", study["seeds"]),
         )
-        grid = product(checkpoints, block.get("tasks", tasks), chosen, block["regimes"], seeds)
-        cells.update(dict.fromkeys(grid))
+        own = block.get("tasks", tasks)
+        problems += _untrained(
+            f"{where}.regimes", block["regimes"], {task: config["tasks"].get(task, {}) for task in own}
+        )
+        # Where nothing is drawn, each seed would give the same run.
+        texts = {task for task in own if config["tasks"].get(task, {}).get("format") == "lm"}
+        grid = product(checkpoints, own, chosen, block["regimes"], seeds)
+        cells.update(dict.fromkeys(cell for cell in grid if cell[1] not in texts or cell[-1] == seeds[0]))
     raise_all(problems)
     twins = dict.fromkeys(
         (checkpoint, task, "dense", "dense", seed) for checkpoint, task, _, _, seed in cells
@@ -146,9 +152,27 @@ def _misfits(where: str, regimes: Sequence[str], chosen: Mapping[str, Any]) -> l
     return lines
 
 
-def training_of(config: Mapping[str, Any], checkpoint: str, task: str) -> dict[str, Any]:
+def _untrained(where: str, regimes: Sequence[str], tasks: Mapping[str, Any]) -> list[str]:
+    """One line for each regime and task of which one trains and the other does not."""
+    lines = []
+    for task, entry in tasks.items():
+        text = entry.get("format") == "lm"
+        for regime in regimes:
+            if text and regime not in ("zero-shot", "dense"):
+                legal = "zero-shot, for such a task trains nothing (dense: the checkpoint as it is)"
+                lines.append(f"{where}: found {regime!r} on task {task} of format lm; legal: {legal}")
+            if regime == "zero-shot" and not text:
+                legal = "a regime that trains, for the head is new"
+                lines.append(
+                    f"{where}: found 'zero-shot' on task {task} of format {entry.get('format')}; legal: {legal}"
+                )
+    return lines
+
+
+def training_of(config: Mapping[str, Any], checkpoint: str, task: str, regime: str = "") -> dict[str, Any]:
     """The hyper-parameters of a run: the study's, under the checkpoint's, under the task's; keys sorted.
 
+    Those of adapters are there in the regime that trains some, so that a change of them reruns no other.
     The `budget` of a task multiplies what comes out: epochs, and the cap on the steps where there is one.
     """
     entries = (config["checkpoints"][checkpoint], config["tasks"][task])
@@ -157,4 +181,4 @@ def training_of(config: Mapping[str, Any], checkpoint: str, task: str) -> dict[s
         merged |= entry.get("training", {})
     if (budget := config["tasks"][task].get("budget", 1)) > 1:
         merged |= {key: merged[key] * budget for key in ("epochs", "max_steps")}
-    return dict(sorted(merged.items()))
+    return {key: merged[key] for key in sorted(merged) if regime == "qlora" or not key.startswith("lora_")}

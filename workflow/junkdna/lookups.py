@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from junkdna.grid import study_tasks, training_of
-from junkdna.recipes import CALIBRATED
+from junkdna.recipes import CALIBRATED, expand_recipes
 from junkdna.shares import percent_of
 
 
@@ -57,19 +57,26 @@ def masks_itself(recipe: Mapping[str, Any], regime: str) -> bool:
 def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The figures of a study, in the order of the report.
 
-    `claims` and `difficulty`, of an axis those that its runs can fill (`performance-`, `regimes-` or, where it
-    varies the budget, `budget-`), `connectivity`, `replication-` those in `study.replicates`, and `dense`.
+    `claims` and `difficulty`, of an axis those that its runs can fill (`performance-`, `regimes-`; `equal-bytes-` and
+    `equal-damage-` where it is both pruned and quantized; `budget-` where it varies the budget), `perplexity-` of each
+    task of running text, `connectivity`,
+    `replication-` those in `study.replicates`, and `dense`.
     """
     names = ["claims"]
+    methods = {slug: recipe["method"] for slug, recipe in expand_recipes(config["sweeps"]).items()}
     for axis in config["study"]["axes"]:
         tasks = config["axes"][axis]["tasks"]
         regimes = {run["regime"] for run in runs if run["task"] in tasks} - {"dense", "scratch"}
-        apart = regimes - {"sparse", "qat"}
+        apart = regimes - {"sparse", "qat", "zero-shot", "qlora"}
         if config["axes"][axis].get("vary") == "budget":
             names += [f"budget-{axis}"] * bool(regimes)
             continue
-        names += [f"performance-{axis}"] * bool(regimes & {"sparse", "qat"})
+        names += [f"performance-{axis}"] * bool(regimes & {"sparse", "qat", "zero-shot", "qlora"})
         names += [f"regimes-{axis}"] * bool(apart)
+        if {"prune", "quantize"} <= {methods[run["recipe"]] for run in runs if run["task"] in tasks}:
+            names += [f"equal-bytes-{axis}", f"equal-damage-{axis}"]
+    likely = [task for task in study_tasks(config) if config["tasks"][task]["format"] == "lm"]
+    names += [f"perplexity-{task}" for task in likely]
     names += ["difficulty"] + ["connectivity"] * bool(config["study"]["mode_connectivity"])
     return [*names, *(f"replication-{figure}" for figure in config["study"]["replicates"]), "dense"]
 
@@ -116,7 +123,7 @@ def run_sizes(
             "train_rows": train_rows(entry),
             "validation_rows": entry.get("validation_examples", rows.get("validation")),
             "tokens": _tokens(entry),
-            "epochs": training["epochs"],
+            "epochs": 0 if entry["format"] == "lm" else training["epochs"],
             "max_steps": training["max_steps"],
             "batch": training["batch_size"] * training["accumulation"],
         }

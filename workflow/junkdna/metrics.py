@@ -75,43 +75,61 @@ def spearman(target: Array, prediction: Array, weights: Array) -> Array:
     return np.stack([_paired_correlation(ranks, _midranks(row, weights), weights) for row in prediction])
 
 
+def log_likelihood(target: Array, prediction: Array, weights: Array) -> Array:
+    """Mean log-probability of a token in nats, minus the logarithm of the perplexity.
+
+    target: predicted tokens of each text, [n] or, as they hang on the tokenizer, [R, n]. prediction: mean
+    log-probability of these. A text weighs as much as it has tokens.
+    """
+    tokens = (np.asarray(target, dtype=np.float64) @ weights.T).astype(np.float64)
+    return ((target * np.asarray(prediction, dtype=np.float64)) @ weights.T) / tokens
+
+
 METRICS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "accuracy": accuracy,
     "mcc": mcc,
     "f1": f1,
     "pearson": pearson,
     "spearman": spearman,
+    "log-likelihood": log_likelihood,
 }
 
 
 def score(metric: str, target: Array, prediction: Array, weights: Array | None = None) -> Array:
     """Score predictions under every weighting of the examples.
 
-    target [n]; prediction [n] or [R, n]; weights [B, n], None for the plain sample (B = 1).
+    target [n], of log-likelihood also [R, n]; prediction [n] or [R, n]; weights [B, n], None for the plain sample
+    (B = 1).
     Returns [B] or [R, B]. ValueError for an unknown metric, values that are not finite, or wrong shapes.
     """
     target, prediction = np.asarray(target), np.asarray(prediction)
     if metric not in METRICS:
         raise ValueError(f"metric: {metric!r}; legal are {', '.join(METRICS)}")
-    if target.ndim != 1 or not target.size or prediction.shape[-1:] != target.shape:
+    fits = prediction.shape[-1:] == target.shape or (
+        metric == "log-likelihood" and target.shape == prediction.shape
+    )
+    if not target.size or not fits:
         raise ValueError(
             f"metric {metric}: target {target.shape} and prediction {prediction.shape} do not match"
         )
     if not (np.isfinite(target).all() and np.isfinite(prediction).all()):
         raise ValueError(f"metric {metric}: targets and predictions must be finite numbers")
-    weights = np.ones((1, target.size)) if weights is None else np.asarray(weights)
+    weights = np.ones((1, target.shape[-1])) if weights is None else np.asarray(weights)
     return METRICS[metric](target, prediction, weights)
 
 
-def chance(metric: str, target: Array, options: Array | None = None) -> float:
+def chance(metric: str, target: Array, options: Array | None = None) -> float | Array:
     """Score of the best predictor that has not looked at the input.
 
     accuracy: the share of the commonest label; for multiple choice with `options` [n] choices per example the
     mean of 1 / options where that is larger. With a fixed number of options the commonest position is never
     rarer than 1 / options, so it is the level that no predictor blind to the input exceeds.
     f1: always saying 1, whose F1 no other constant beats. mcc, pearson, spearman: 0.
+    log-likelihood: that of the unigram model, whose mean log-probabilities are `options` [n] or [R, n].
     """
     target = np.asarray(target)
+    if metric == "log-likelihood":
+        return log_likelihood(target, options, np.ones((1, target.shape[-1])))[..., 0]
     if metric == "accuracy":
         majority = np.unique(target, return_counts=True)[1].max() / target.size
         return float(majority if options is None else max(majority, np.mean(1.0 / np.asarray(options))))
@@ -128,8 +146,11 @@ def chance_band(
     """Where the score of the best constant predictor lies in `share` of samples of this size.
 
     accuracy and f1: from the binomial quantiles of the majority (positive) share. Correlations: the band of
-    an uninformed predictor under independence, +-z / sqrt(n).
+    an uninformed predictor under independence, +-z / sqrt(n). log-likelihood: chance itself, for the unigram model
+    is no constant guess but was scored on these very tokens.
     """
+    if metric == "log-likelihood":
+        return (chance(metric, target, options),) * 2
     n = np.asarray(target).size
     tail = (1 - share) / 2
     if metric in ("accuracy", "f1"):

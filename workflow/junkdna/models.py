@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 SHARDS = "model.safetensors.index.json"
+OUTPUT = "lm_head.weight"
 # Floating dtypes by their safetensors code.
 FLOATS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
 
@@ -47,29 +48,16 @@ def load_classifier(
     Raises FileNotFoundError without config.json or safetensors files, ValueError for a file that cannot be
     read, an architecture without a sequence classifier and weights that do not belong to the configuration.
     """
-    from transformers import AutoModelForSequenceClassification
+    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoModelForSequenceClassification
 
     checkpoint_dir = Path(checkpoint_dir)
     assert not regression or num_labels == 1, num_labels
-    config = _read_config(checkpoint_dir, num_labels)
+    config = read_config(checkpoint_dir, num_labels=num_labels)
+    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        takes = "take an encoder such as bert or roberta, a decoder such as gpt2 or llama, or t5"
+        raise unfit(checkpoint_dir, config, "sequence classifier", takes)
     config.problem_type = "regression" if regression else None
-    find_weight_files(checkpoint_dir)
-    with torch.random.fork_rng(devices=[]), _quiet_transformers():
-        torch.default_generator.manual_seed(seed)
-        model, info = AutoModelForSequenceClassification.from_pretrained(
-            checkpoint_dir,
-            config=config,
-            dtype=dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )
-    _check_body(checkpoint_dir, model, info)
-    model.missing_from_checkpoint = frozenset(
-        info["missing_keys"] | {key[0] for key in info["mismatched_keys"]}
-    )
+    model = load_weights(AutoModelForSequenceClassification, checkpoint_dir, config, seed, dtype)
     if model.config.pad_token_id is None:
         end = model.config.eos_token_id
         model.config.pad_token_id = (end[0] if isinstance(end, list) else end) or 0
@@ -159,26 +147,68 @@ def find_weight_files(checkpoint_dir: Path) -> list[Path]:
     return files
 
 
-def _read_config(checkpoint_dir: Path, num_labels: int) -> "PretrainedConfig":
-    """Read config.json and make sure that its architecture can classify sequences."""
-    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoConfig, __version__
+def load_weights(
+    kind: Any, checkpoint_dir: Path, config: "PretrainedConfig", seed: int, dtype: torch.dtype
+) -> "PreTrainedModel":
+    """Load the weights into a model of an automatic class; what is missing is initialised from `seed`."""
+    find_weight_files(checkpoint_dir)
+    with torch.random.fork_rng(devices=[]), _quiet_transformers():
+        torch.default_generator.manual_seed(seed)
+        model, info = kind.from_pretrained(
+            checkpoint_dir,
+            config=config,
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+    _take_tied_embedding(checkpoint_dir, model, info)
+    _check_body(checkpoint_dir, model, info)
+    model.missing_from_checkpoint = frozenset(
+        info["missing_keys"] | {key[0] for key in info["mismatched_keys"]}
+    )
+    return model
+
+
+def _take_tied_embedding(checkpoint_dir: Path, model: "PreTrainedModel", info: Mapping[str, Any]) -> None:
+    """Some decoders with tied weights store them as the output layer alone, which a classifier has not."""
+    embedding = model.get_input_embeddings().weight
+    names = [name for name, parameter in model.named_parameters() if parameter is embedding]
+    if not model.config.tie_word_embeddings or not set(names) & info["missing_keys"]:
+        return
+    for path in find_weight_files(checkpoint_dir):
+        with safe_open(path, "pt") as tensors:
+            if OUTPUT in tensors.keys() and tensors.get_slice(OUTPUT).get_shape() == list(embedding.shape):  # noqa: SIM118
+                embedding.data.copy_(tensors.get_tensor(OUTPUT))
+                info["missing_keys"].difference_update(names)
+
+
+def unfit(checkpoint_dir: Path, config: "PretrainedConfig", lacks: str, takes: str) -> ValueError:
+    """The error that an architecture lacks something; takes: what does not."""
+    from transformers import __version__
+
+    architecture = ", ".join(config.architectures or [type(config).__name__])
+    return ValueError(
+        f"{checkpoint_dir / 'config.json'}: architecture {architecture} (model_type {config.model_type!r}) has no "
+        f"{lacks} in transformers {__version__}; {takes}"
+    )
+
+
+def read_config(checkpoint_dir: Path, **changes: Any) -> "PretrainedConfig":
+    """Read config.json, with some of it changed."""
+    from transformers import AutoConfig, __version__
 
     path = checkpoint_dir / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint {checkpoint_dir}: config.json is missing")
     try:
         config = AutoConfig.from_pretrained(
-            checkpoint_dir, num_labels=num_labels, local_files_only=True, trust_remote_code=False
+            checkpoint_dir, **changes, local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: transformers {__version__} cannot read it: {error}") from error
-    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
-        architecture = ", ".join(config.architectures or [type(config).__name__])
-        raise ValueError(
-            f"{path}: architecture {architecture} (model_type {config.model_type!r}) has no sequence "
-            f"classifier in transformers {__version__}; take an encoder such as bert or roberta, "
-            "a decoder such as gpt2 or llama, or t5"
-        )
     return config
 
 

@@ -31,13 +31,16 @@ def write_quantized(
     """Write quantized weights. input_dims: see `quantize_weights`. code: digest of the code that made them.
 
     Tensors: `codes:<name>` (see `pack_codes`), `scales:<name>` float16 [rows, groups] and, for an asymmetric
-    grid, `zeros:<name>`, packed as the codes are. Metadata: `spec`, `shapes` (of the matrices, in the order of the
-    model) and `input_dims` are JSON, `effective_bits` is a number.
+    grid, `zeros:<name>`, packed as the codes are; `codebook` once, where codes are not evenly spaced.
+    Metadata: `spec`, `shapes` (of the matrices, in the order of the model) and `input_dims` are JSON,
+    `effective_bits` is a number.
     """
     tensors = {}
     for name, each in quantized.items():
         tensors[f"codes:{name}"] = pack_codes(each.codes, spec.bits)
         tensors[f"scales:{name}"] = each.scales.cpu()
+        if each.codebook is not None:
+            tensors["codebook"] = each.codebook.cpu()
         if not spec.symmetric:
             tensors[f"zeros:{name}"] = pack_codes(each.zeros, spec.bits)
     shapes = {name: tuple(each.codes.shape) for name, each in quantized.items()}
@@ -54,16 +57,17 @@ def write_quantized(
 def read_quantized(path: str | Path) -> dict[str, Quantized]:
     """Read what `write_quantized` wrote: codes, scales and zeros of each matrix [outputs, inputs]."""
     metadata, tensors = read_metadata(path), read_tensors(path)
-    spec = QuantSpec(**json.loads(metadata["spec"]))
+    spec, codebook = QuantSpec(**json.loads(metadata["spec"])), tensors.get("codebook")
+    middle = 2 ** (spec.bits - 1) if codebook is None else int(codebook.abs().argmin())
     quantized = {}
     for name, shape in json.loads(metadata["shapes"]).items():
         scales = tensors[f"scales:{name}"]
         if spec.symmetric:
-            zeros = torch.full_like(scales, 2 ** (spec.bits - 1), dtype=torch.uint8)
+            zeros = torch.full_like(scales, middle, dtype=torch.uint8)
         else:
             zeros = unpack_codes(tensors[f"zeros:{name}"], spec.bits, tuple(scales.shape))
         codes = unpack_codes(tensors[f"codes:{name}"], spec.bits, tuple(shape))
-        quantized[name] = Quantized(codes, scales, zeros)
+        quantized[name] = Quantized(codes, scales, zeros, codebook)
     return quantized
 
 

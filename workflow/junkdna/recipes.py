@@ -13,6 +13,8 @@ DENSE = {"family": "dense", "level": 0.0, "method": "none"}
 CALIBRATED = ("wanda", "ria", "sparsegpt")
 # What a sweep that quantizes may hold.
 QUANTIZE_KEYS = ("quantizer", "bits", "group", "symmetric")
+# Weights that share a scale in NF4: blocks that the kernels know.
+NF4_GROUPS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 # Bits of a weight as released and of a scale.
 WEIGHT_BITS, SCALE_BITS = 16, 16
 # What decides the mask of a pruning recipe.
@@ -106,12 +108,13 @@ def _quantized(name: str, sweep: Mapping[str, Any]) -> dict[str, dict]:
     layer and is left out; the table of runs has it.
     """
     levels: dict[str, dict] = {}
-    group, symmetric = sweep["group"], sweep["symmetric"]
+    group, kept = sweep["group"], {key: sweep[key] for key in ("group", "symmetric") if key in sweep}
+    symmetric = sweep.get("symmetric", True)
     for bits in sweep.get("bits", []):
         own = bits + ((SCALE_BITS + (0 if symmetric else bits)) / group if group else 0)
         level = {"family": name, "level": round(100 * (1 - own / WEIGHT_BITS), 4), "bits": bits}
         slug = f"{name}-w{bits}g{group}" if group else f"{name}-w{bits}"
-        levels[slug] = {**level, "group": group, "symmetric": symmetric}
+        levels[slug] = {**level, **kept}
     return levels
 
 
@@ -130,26 +133,36 @@ def _misplaced(where: str, sweep: Mapping[str, Any]) -> list[str]:
             lines.append(f"{where}.{key}: found beside quantizer; legal there: {', '.join(QUANTIZE_KEYS)}")
         elif not quantizes and key in QUANTIZE_KEYS:
             lines.append(f"{where}.{key}: found without quantizer; legal: beside quantizer only")
+    return lines + (_unlike_nf4(where, sweep) if sweep.get("quantizer") == "nf4" else [])
+
+
+def _unlike_nf4(where: str, sweep: Mapping[str, Any]) -> list[str]:
+    """What NF4, whose 16 values are given, leaves no choice in."""
+    lines = []
+    if sweep.get("bits", [4]) != [4]:
+        lines.append(f"{where}.bits: found {sweep['bits']}; legal: [4] beside quantizer nf4")
+    if sweep["group"] not in NF4_GROUPS:
+        legal = ", ".join(str(group) for group in NF4_GROUPS)
+        lines.append(f"{where}.group: found {sweep['group']}; legal: {legal} beside quantizer nf4")
+    if "symmetric" in sweep:
+        lines.append(f"{where}.symmetric: found beside quantizer nf4; legal: beside rtn and gptq only")
     return lines
 
 
 def _unmatched(where: str, sweep: Mapping[str, Any]) -> list[str]:
     """What does not go with the score of a sweep."""
     score, selection, lines = sweep["score"], sweep["selection"], []
-    selections = {"sparsegpt": ["layer"], "wanda": ["row", "layer"], "ria": ["row", "layer"]}
-    if "sparsity" in sweep and selection not in selections.get(score, [selection]):
-        legal = f"{', '.join(selections[score])} beside score {score}"
-        lines.append(f"{where}.selection: found {selection!r}; legal: {legal}")
+    if "sparsity" in sweep and score == "sparsegpt" and selection != "layer":
+        # Its scores hang on what it has removed and moved before in the same layer.
+        lines.append(f"{where}.selection: found {selection!r}; legal: layer beside score sparsegpt")
     whole = score in CALIBRATED or score == "shuffled" or selection == "row" or "budget" in sweep
     if whole and sweep["scope"] != "body":
         # The head is drawn by each run; these need its inputs, or a mask file.
         lines.append(
             f"{where}.scope: found {sweep['scope']!r}; legal: body for this score, selection or budget"
         )
-    if "budget" in sweep and (
-        selection == "global" or "keep" in sweep or "like" in sweep or score == "sparsegpt"
-    ):
-        legal = "beside selection row or layer and sparsity, without keep or like, not for sparsegpt"
+    if "budget" in sweep and (selection == "global" or "keep" in sweep or "like" in sweep):
+        legal = "beside selection row or layer and sparsity, without keep or like"
         lines.append(f"{where}.budget: found {sweep['budget']!r}; legal: {legal}")
     if score == "shuffled" and ("like" not in sweep or "keep" in sweep):
         lines.append(f"{where}.score: found 'shuffled'; legal: beside like (what is shuffled), without keep")
@@ -204,15 +217,16 @@ def spec_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
 def legal_regimes(recipe: Mapping[str, Any]) -> tuple[str, ...]:
     """The regimes that fit a recipe.
 
-    `dense` and `scratch` (all weights drawn anew) need uncompressed weights, `qat` quantized ones, all others a
-    mask. `gradual` is
-    gradual magnitude pruning: its mask follows the magnitudes as they train, without a pattern.
+    `dense` and `scratch` (all weights drawn anew) need uncompressed weights, all others compressed ones: `qat`
+    evenly quantized ones, `qlora` those of NF4, `zero-shot` (for tasks of format lm, where the dense run does not
+    train either) any, the rest a mask. `gradual` is gradual magnitude pruning: its mask follows the magnitudes as
+    they train, without a pattern.
     """
     if recipe["method"] == "none":
         return ("dense", "scratch")
     if recipe["method"] == "quantize":
-        return ("qat",)
-    masked = ("sparse", "freeze", "regrow", "reinit")
+        return ("zero-shot", "qlora") if recipe.get("quantizer") == "nf4" else ("zero-shot", "qat")
+    masked = ("zero-shot", "sparse", "freeze", "regrow", "reinit")
     grows = recipe["score"] == "magnitude" and recipe["selection"] in ("global", "layer")
     grows = grows and "budget" not in recipe
     return (*masked, "gradual") if grows else masked

@@ -17,13 +17,19 @@ from junkdna.report_tables import (
     replication_rows,
     run_rows,
     strata_rows,
+    terms_rows,
 )
 from junkdna.verdicts import summarise
 
 # More marks than this make an SVG sluggish; a canvas is not.
 SVG_ROWS = 20_000
 # Kinds of figure, by the beginning of their names, that show a claim; performance- where nothing is said.
-SHOWN_BY = {"irreversible": ("budget-", "regimes-"), "small-weights": ("regimes-",)}
+SHOWN_BY = {
+    "irreversible": ("budget-", "regimes-"),
+    "small-weights": ("regimes-",),
+    "quantization-differs": ("equal-damage-",),
+    "quantization-differs-bytes": ("equal-bytes-",),
+}
 # Tables that a study may have: title, caption, and what makes the rows.
 EXTRA = {
     "difficulty": (
@@ -43,6 +49,12 @@ EXTRA = {
         "nine tenths of what the dense model had above chance are left; by a logistic and by a falling step-free fit, "
         "never extrapolated",
         curve_rows,
+    ),
+    "terms": (
+        "On equal terms",
+        "What each level of pruning and quantization costs the tasks of an axis: bits a weight, mean loss of "
+        "retention, and how much more of it is lost with each step of the axis, in points",
+        terms_rows,
     ),
     "strata": (
         "Hard examples within a task",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 DASH = "\N{EN DASH}"
@@ -26,6 +27,13 @@ def cell_rows(cells: pd.DataFrame) -> dict:
         "metric": cells["metric"],
         "resampled": cells["resampled"],
     }
+    likely = cells["metric"] == "log-likelihood"
+    if likely.any():
+        ends = {"": "", "_low": "_high", "_high": "_low"}  # The higher likelihood is the lower perplexity.
+        made = {
+            f"perplexity{end}": np.exp(-cells[f"score_trained{of}"].where(likely)) for end, of in ends.items()
+        }
+        columns["perplexity"] = _intervals(cells.assign(**made), "perplexity", 1, ".2f")
     return _table(columns)
 
 
@@ -102,6 +110,17 @@ def order_rows(orders: pd.DataFrame) -> dict:
         orders.rename(columns={"low": "difference_low", "high": "difference_high"}), "difference", 1, ".3g"
     )
     columns["share of resamples"] = _numbers(orders["share"], ".0%")
+    return _table(columns)
+
+
+def terms_rows(terms: pd.DataFrame) -> dict:
+    """Header and rows of damage and separation by level, from `terms_table`."""
+    columns = {name: terms[name] for name in ("checkpoint", "family", "selection", "axis", "regime")}
+    columns["level %"] = _numbers(terms["level"], ".4g")
+    columns["bits"] = _numbers(terms["effective_bits"], ".3g")
+    columns["seeds"] = _numbers(terms["n_seeds"], ".0f")
+    columns["damage"] = _intervals(terms, "damage", 100, ".1f")
+    columns["separation"] = _intervals(terms, "separation", 100, ".1f")
     return _table(columns)
 
 

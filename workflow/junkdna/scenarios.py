@@ -91,6 +91,7 @@ def nothing_lost() -> Scenario:
         "irreversible",
         "small-weights",
         "quantization-differs",
+        "quantization-differs-bytes",
     )
     return Scenario(
         name="nothing is lost",
@@ -112,6 +113,7 @@ def equal_curves() -> Scenario:
             "interaction",
             "small-weights",
             "quantization-differs",
+            "quantization-differs-bytes",
         ),
         truth=lambda cell: logistic(cell["level"], 60.0, 12.0),
         regimes=("regrow", "freeze", "reinit"),
@@ -153,7 +155,7 @@ def at_margin(margin: float) -> list[Scenario]:
         ),
         Scenario(
             name="pruning separates by the margin more",
-            nulls=("quantization-differs",),
+            nulls=("quantization-differs", "quantization-differs-bytes"),
             truth=apart,
             quantized=True,
         ),
@@ -185,6 +187,19 @@ def planted(step: float, *, n_tasks: int = 3, shift: float = 30.0) -> Scenario:
         regimes=("regrow", "freeze"),
         described={slug: {"metric": "accuracy", "format": "pair", "classes": 2} for slug in slugs},
         axes={"difficulty": {"tasks": slugs}},
+    )
+
+
+def only_pruning_separates(step: float) -> Scenario:
+    """Under pruning s50 falls by `step` points of sparsity a task, under quantization it is that of the middle one."""
+    place = {task: index - 1 for index, task in enumerate(DIFFICULTY)}
+
+    def truth(cell: Mapping) -> float:
+        apart = step * place[cell["task"]] if cell["family"] == "magnitude" else 0.0
+        return logistic(cell["level"], 50.0 - apart, 12.0)
+
+    return Scenario(
+        name=f"s50 falls by {step:g} a task, by 0 under quantization", nulls=(), truth=truth, quantized=True
     )
 
 

@@ -86,7 +86,7 @@ def design(
     recipes: slug -> recipe, `dense` among them; every other recipe is run in every regime, `scratch` goes with
     `dense`. retention, collapse: the truth R and the chance that training fails, of a cell given as a mapping
     with checkpoint, recipe, task, regime, family, level (asked for dense runs too, where R is taken as 1).
-    Columns: the keys of a run, family, level, retention, collapse.
+    Columns: the keys of a run, family, level, retention, collapse, bits (that a weight takes).
     """
     rows = []
     for task in tasks:
@@ -96,11 +96,11 @@ def design(
             for regime in ["dense"] * dense + legal:
                 cell = {"checkpoint": checkpoint, "recipe": name, "task": task, "regime": regime}
                 cell |= {"family": described["family"], "level": described["level"]}
-                truth = {
-                    "retention": 1.0 if regime == "dense" else retention(cell),
-                    "collapse": collapse(cell),
-                }
-                rows += [cell | truth | {"seed": seed} for seed in seeds]
+                whole = dense or (described["method"] == "prune" and regime not in ("sparse", "gradual"))
+                bits = 16 * (1 - described["level"] / 100) + (described["method"] == "prune")
+                retained = 1.0 if regime == "dense" else retention(cell)
+                truth = {"retention": retained, "collapse": collapse(cell)}
+                rows += [cell | truth | {"seed": seed, "bits": 16.0 if whole else bits} for seed in seeds]
     return pd.DataFrame(rows)
 
 
@@ -245,6 +245,6 @@ def _facts(runs: pd.DataFrame, examples: int) -> pd.DataFrame:
         "device": "cpu",
         "threads": 1,
     }
-    losses = dict.fromkeys(("first_loss", "final_loss", "min_loss", "prior_entropy"), np.nan)
-    share = facts["level"] / 100
-    return facts.assign(sparsity=share, effective_bits=16 * (1 - share), body_bytes=np.nan, **losses, **same)
+    unknown = ("first_loss", "final_loss", "min_loss", "prior_entropy", "body_bytes")
+    same |= {"sparsity": facts["level"] / 100, "effective_bits": runs["bits"].to_numpy()}
+    return facts.assign(**dict.fromkeys(unknown, np.nan), **same)

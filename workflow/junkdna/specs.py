@@ -8,11 +8,11 @@ SCORES = ("magnitude", "inverse-magnitude", "random", "wanda", "ria", "sparsegpt
 SELECTIONS = ("global", "layer", "row", "nm")
 BUDGETS = ("owl", "erk")
 SCOPES = ("body", "paper")
-QUANTIZERS = ("rtn", "gptq")
+QUANTIZERS = ("rtn", "gptq", "nf4")
 PRECISIONS = ("auto", "fp32", "bf16")
-REGIMES = ("dense", "sparse", "freeze", "regrow", "gradual", "reinit", "scratch", "qat")
-FORMATS = ("classification", "pair", "regression", "choice")
-METRICS = ("accuracy", "mcc", "f1", "pearson", "spearman")
+REGIMES = ("zero-shot", "dense", "sparse", "freeze", "regrow", "gradual", "reinit", "scratch", "qat", "qlora")
+FORMATS = ("classification", "pair", "regression", "choice", "lm")
+METRICS = ("accuracy", "mcc", "f1", "pearson", "spearman", "log-likelihood")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +90,8 @@ class TrainSpec:
     save_minutes: minutes between two saves of the resumable state; 0 means never.
     gradual_end: share of the steps after which the gradual regime's mask is final. gradual_every: steps
         between two growths of that mask.
+    lora_rank, lora_alpha, lora_dropout: of the adapters of the regime qlora: their rank r, the number whose
+        quotient with r scales what they add, and the share of their inputs that dropout zeroes.
     """
 
     learning_rate: float
@@ -105,8 +107,11 @@ class TrainSpec:
     save_minutes: float
     gradual_end: float
     gradual_every: int
+    lora_rank: int = 16
+    lora_alpha: float = 32.0
+    lora_dropout: float = 0.0
 
     @classmethod
     def from_mapping(cls, training: Mapping[str, Any]) -> Self:
-        """The spec in a merged `training:` section."""
-        return cls(**{name: training[name] for name in cls.__dataclass_fields__})
+        """The spec in a merged `training:` section; runs without adapters have no keys of theirs."""
+        return cls(**{name: training[name] for name in cls.__dataclass_fields__ if name in training})

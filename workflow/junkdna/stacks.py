@@ -19,9 +19,11 @@ class Stack:
     """Everything that the runs of one task predicted.
 
     row: int [R], the row of each run in the table of facts. example_id: int64 [n], sorted.
-    target: float64 [n]. prediction: float32 [R, n]. loss: float64 [R], mean over examples. finite: bool [R],
+    target: float64 [n]; of format lm [R, n], for checkpoints cut a text into tokens of their own.
+    prediction: float32 [R, n]. loss: float64 [R], mean over examples. finite: bool [R],
     whether every prediction was a finite number (those that were not are stored as 0).
-    options: int [n], choices per example, or None.
+    options: int [n], choices per example; of format lm float [R, n], the mean log-probability of the tokens by the
+    unigram model; else None.
     """
 
     row: np.ndarray
@@ -53,7 +55,7 @@ def read_runs(
         )
     stacks = {}
     for task, rows in facts.groupby("task", sort=False).indices.items():
-        stacks[task] = _read_stack(folders, facts, rows, choice=tasks[task]["format"] == "choice")
+        stacks[task] = _read_stack(folders, facts, rows, tasks[task]["format"])
     return facts, stacks
 
 
@@ -97,29 +99,37 @@ def _named(run: Mapping) -> str:
     return " ".join(f"{key}={run[key]}" for key in KEYS)
 
 
-def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, *, choice: bool) -> Stack:
+def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, form: str) -> Stack:
     example_id = target = options = None
+    targets, unigrams = [], []
     prediction, loss, finite = None, np.empty(len(rows)), np.empty(len(rows), dtype=bool)
     for index, row in enumerate(rows):
         path = Path(folders[row]) / "predictions.parquet"
         columns = ["example_id", "target", "prediction", "loss"]
-        table = read_table(path, columns=columns + ["scores"] * (choice and index == 0))
+        table = read_table(
+            path, columns=columns + ["scores"] * (form == "lm" or (form == "choice" and index == 0))
+        )
         _check_metadata(path, table.attrs[METADATA_KEY], facts.iloc[row])
         order = np.argsort(table["example_id"].to_numpy(), kind="stable")
         ids = table["example_id"].to_numpy()[order]
         if example_id is None:
             example_id, target = ids, table["target"].to_numpy(dtype=np.float64)[order]
             prediction = np.empty((len(rows), len(ids)), dtype=np.float32)
-            options = table["scores"].map(len).to_numpy()[order] if choice else None
+            options = table["scores"].map(len).to_numpy()[order] if form == "choice" else None
         if not np.array_equal(ids, example_id):
             raise ValueError(
                 f"{path}: other examples ({len(ids)}) than in {folders[rows[0]]} ({len(example_id)}); "
                 "all runs of a task must be evaluated on the same ones"
             )
+        if form == "lm":
+            targets.append(table["target"].to_numpy(dtype=np.float64)[order])
+            unigrams.append(np.stack(table["scores"].to_numpy())[order, 0].astype(np.float64))
         values = table["prediction"].to_numpy(dtype=np.float32)[order]
         finite[index] = np.isfinite(values).all()
         prediction[index] = np.where(np.isfinite(values), values, 0.0)
         loss[index] = table["loss"].mean()
+    if form == "lm":
+        target, options = np.stack(targets), np.stack(unigrams)
     return Stack(
         row=np.asarray(rows),
         example_id=example_id,

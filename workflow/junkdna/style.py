@@ -19,13 +19,15 @@ REGIMES = {
     "gradual": ("#cc79a7", "diamond"),
     "reinit": ("#56b4e9", "triangle-down"),
     "scratch": ("#6b6b6b", "triangle-right"),
+    "zero-shot": ("#56606b", "square"),
     "qat": ("#e69f00", "triangle-left"),
+    "qlora": ("#7a4b12", "cross"),
 }
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right")
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
 BAR = "M-0.22,-1.2L0.22,-1.2L0.22,1.2L-0.22,1.2Z"
 # The regimes of the curves of performance: of pruning, and of quantization.
-CURVED = ("sparse", "qat")
+CURVED = ("sparse", "qat", "zero-shot", "qlora")
 GREY, INK, SOFT = "#8a8f98", "#24292f", "#57606a"
 
 

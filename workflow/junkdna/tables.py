@@ -62,7 +62,8 @@ def runs_table(
     recipe. Scores carry the 95 % bootstrap interval over examples. `collapsed`: the score does not exceed the
     99 % band of the best constant predictor and the training loss never fell below the prior entropy (by more
     than 5 %, the noise of a minimum); a run that constantly predicts a rare class lies below that band and
-    counts too. `diverged`: the training said so, or a loss or prediction is not finite. `trained`: neither.
+    counts too; a run without training (zero-shot) cannot have failed to train.
+    `diverged`: the training said so, or a loss or prediction is not finite. `trained`: neither.
     Retention is undefined (NaN) where the interval of the dense twin's score reaches down to chance, or where
     there is no twin.
     """
@@ -88,7 +89,7 @@ def runs_table(
     if "diverged" in facts:
         runs["diverged"] |= facts["diverged"].astype(bool)
     learnt = runs["min_loss"] < (1 - LOSS_TOLERANCE) * runs["prior_entropy"]
-    runs["collapsed"] = (runs["score"] <= runs.pop("chance_high")) & ~learnt
+    runs["collapsed"] = (runs["score"] <= runs.pop("chance_high")) & ~learnt & (runs["steps"] > 0)
     runs["trained"] = ~(runs["collapsed"] | runs["diverged"])
     runs["dense_row"] = dense_rows(runs)
     runs["retention"] = retention_draws(runs, draws[:, :1])[:, 0]

@@ -24,13 +24,13 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
     validation_examples, subset, subset_seed).
 
     Columns of a table: example_id int64, text str, text_pair str (only where the format has one), options
-    list of str (format choice), label int64 (class, or place of the right option) or float64 (regression).
+    list of str (format choice), label int64 (class, place of the right option, 0 for lm) or float64 (regression).
     The rows stand in the order of `subset_order`, so a table does not depend on the order of its source, and
     a smaller subset of the same seed is the beginning of a larger one. With `subset: first` the first rows of
     the source are taken (and then ordered like that): a smaller subset lies inside a larger one.
 
     manifest: name, source, commit or files, format, labels (names of the classes), num_labels (width of the
-    head: 1 for regression and choice), splits (rows taken and available, examples of each class).
+    head: 1 for regression, choice and lm), splits (rows taken and available, examples of each class).
 
     Raises ValueError, FileNotFoundError or RuntimeError with the key, what was found and what is legal.
     """
@@ -98,7 +98,7 @@ def _read(
     paths = [path for part in columns.values() for path in ([part] if isinstance(part, str) else part)]
     splits = SPLITS | dict(entry.get("splits", {}))
     tables, classes, commit = load_hub(source, splits, paths, key=key)
-    return tables, columns, classes.get(columns["label"]), {"commit": commit}
+    return tables, columns, classes.get(columns.get("label")), {"commit": commit}
 
 
 def normalise(
@@ -125,8 +125,10 @@ def normalise(
             parts[part] = texts(pick(table, columns[part], where), columns[part], where, split)
     if form == "choice":
         parts["options"] = options(table, columns["options"], f"{key}.columns.options", split)
-    values = pick(table, columns["label"], f"{key}.columns.label")
-    if form == "regression":
+    values = [] if form == "lm" else pick(table, columns["label"], f"{key}.columns.label")
+    if form == "lm":
+        parts["label"] = np.zeros(len(table), dtype=np.int64)
+    elif form == "regression":
         parts["label"] = numbers(values, f"{key}.columns.label", split)
     else:
         parts["label"] = indices(values, labels, classes, letters=form == "choice", key=key, split=split)

@@ -29,7 +29,8 @@ class Tokens:
     example_id: int64 [examples]. label: int64 [examples], class or place of the right option; float32 for
     regression. options: int64 [examples + 1], for format `choice` only: sequences options[i]:options[i + 1]
     are the question of example i with each of its options; else None, and sequence i is example i.
-    num_labels: width of the head (1 for regression and choice). pad_id: what to pad a batch with.
+    num_labels: width of the head (1 for regression, choice and lm, whose labels are 0). pad_id: what to pad a
+    batch with.
     truncated: share of the sequences that were cut at max_length.
     """
 
@@ -153,12 +154,14 @@ def without_text(tokens: Tokens, tokenizer: "PreTrainedTokenizerBase") -> Tokens
 
     What a model learns from these is what can be told without the input (the null input of V-usable
     information, Ethayarajh et al. 2022). All options of a `choice` look the same then. ValueError for
-    regression, whose examples may have one or two texts.
+    regression, whose examples may have one or two texts, and for lm, which is nothing but text.
     """
     import pandas as pd
 
-    if tokens.format == "regression":
-        raise ValueError("format: found regression; legal for a null input: classification, pair, choice")
+    if tokens.format in ("regression", "lm"):
+        raise ValueError(
+            f"format: found {tokens.format}; legal for a null input: classification, pair, choice"
+        )
     table = pd.DataFrame(
         {"example_id": [0], "label": [0], "text": [""], "text_pair": [""], "options": [[""]]}
     )

@@ -14,6 +14,7 @@ QUESTIONS = {
     "irreversible": "Training does not bring it back",
     "small-weights": "The small weights carry it",
     "quantization-differs": "Not so for quantization",
+    "quantization-differs-bytes": "Not so for quantization of as many bytes",
 }
 VERDICTS = ("supported", "refuted", "undecided", "too few seeds", "not measured")
 # What a corrected p may be at most for a claim as a whole to be supported.
@@ -30,6 +31,7 @@ def verdict(
     p: float = np.nan,
     p_holm: float = np.nan,
     seeds_needed: float = np.nan,
+    seeded: bool = True,
 ) -> str:
     """Judge an effect (positive speaks for the claim) by its interval.
 
@@ -38,17 +40,17 @@ def verdict(
     the number of claims. `refuted`: the interval lies below, so the effect is smaller
     than what was declared to matter, or points the other way. `undecided`: the margin is inside. `too few seeds`:
     fewer than three, or undecided where more would do (`seeds_needed` is more than there are). `not measured`: no
-    effect.
+    effect. seeded: whether the seed decides anything in its runs; where it does not, one is enough.
     """
     if np.isnan([effect, low, high]).any():
         return "not measured"
-    if n_seeds < MIN_SEEDS:
+    if n_seeds < MIN_SEEDS and seeded:
         return "too few seeds"
     if low > margin and not p > LEVEL / 2 and not p_holm > LEVEL:
         return "supported"
     if high < margin:
         return "refuted"
-    return "too few seeds" if seeds_needed > n_seeds else "undecided"
+    return "too few seeds" if seeded and seeds_needed > n_seeds else "undecided"
 
 
 def judge(claims: pd.DataFrame, margin: float) -> pd.DataFrame:
@@ -70,6 +72,7 @@ def judge(claims: pd.DataFrame, margin: float) -> pd.DataFrame:
             p=row["p"],
             p_holm=row["p_holm"],
             seeds_needed=row["seeds_needed"],
+            seeded=row["regime"] != "zero-shot",
         )
         for row in rows
     ]
@@ -117,7 +120,8 @@ def _sentence(row: dict, margin: float, decided: str) -> str:
     who = f"{row['checkpoint']}, {row['recipes']}"
     if decided == "not measured":
         asked = f"{QUESTIONS[row['claim']]}, {row['subject']}"
-        return f"{asked}: not measured, no run is usable ({who}).{row['caveat']}"
+        why = "" if row["n_runs"] else ", no run is usable"
+        return f"{asked}: not measured{why} ({who}).{row['caveat']}"
     effect = f"{points(row['effect'])} [{points(row['low'])}, {points(row['high'])}]"
     corrected = row["p_holm"] if row["scope"] == "primary" else row["p_bh"]
     behind = [

@@ -10,6 +10,7 @@ rule plot_figure:
     input:
         runs=rules.aggregate_runs.output.runs,
         cells=rules.aggregate_runs.output.cells,
+        terms=rules.aggregate_runs.output.terms,
     output:
         html="results/figures/{study}/{figure}.html",
         svg="results/figures/{study}/{figure}.svg",
@@ -88,6 +89,24 @@ rule figure_regimes:
         ),
 
 
+rule figure_equal:
+    input:
+        expand(
+            rules.plot_figure.output.png,
+            study=STUDY,
+            figure=[figure for figure in FIGURES if figure.startswith("equal-")],
+        ),
+
+
 rule figure_dense:
     input:
         expand(rules.plot_figure.output.png, study=STUDY, figure="dense"),
+
+
+rule figure_perplexity:
+    input:
+        expand(
+            rules.plot_figure.output.png,
+            study=STUDY,
+            figure=[figure for figure in FIGURES if figure.startswith("perplexity-")],
+        ),

@@ -31,6 +31,7 @@ rule render_report:
         cells=rules.aggregate_runs.output.cells,
         runs=rules.aggregate_runs.output.runs,
         curves=rules.aggregate_runs.output.curves,
+        terms=rules.aggregate_runs.output.terms if any(name.startswith("equal-") for name in FIGURES) else [],
         difficulty=rules.score_difficulty.output.difficulty,
         orders=rules.score_difficulty.output.orders,
         strata=rules.score_difficulty.output.strata,

@@ -32,7 +32,7 @@ rule finetune:
         runtime=480,
     params:
         recipe=lambda w: RECIPES[w.recipe],
-        training=lambda w: grid.training_of(config, w.checkpoint, w.task),
+        training=lambda w: grid.training_of(config, w.checkpoint, w.task, w.regime),
         code=finetune_code,
     message:
         "Run {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / {wildcards.regime} / seed {wildcards.seed}"

@@ -1,6 +1,6 @@
 """Tables: all runs of the study as tidy data, with an interval on every number.
 
-Needs runs. Gives results/tables/{study}/{runs,drops,cells,curves,claims}.parquet, with CSV of the small ones.
+Needs runs. Gives results/tables/{study}/{runs,drops,cells,curves,terms,claims}.parquet, with CSV of the small ones.
 """
 
 
@@ -14,11 +14,13 @@ rule aggregate_runs:
         drops="results/tables/{study}/drops.parquet",
         cells="results/tables/{study}/cells.parquet",
         curves="results/tables/{study}/curves.parquet",
+        terms="results/tables/{study}/terms.parquet",
         claims="results/tables/{study}/claims.parquet",
         runs_csv="results/tables/{study}/runs.csv",
         drops_csv="results/tables/{study}/drops.csv",
         cells_csv="results/tables/{study}/cells.csv",
         curves_csv="results/tables/{study}/curves.csv",
+        terms_csv="results/tables/{study}/terms.csv",
         claims_csv="results/tables/{study}/claims.csv",
     log:
         "logs/aggregate_runs/{study}.log",

@@ -8,9 +8,8 @@ from junkdna.artifacts import read_table
 from junkdna.figures import study_figures
 from junkdna.style import save
 
-cells, runs = read_table(snakemake.input.cells), read_table(snakemake.input.runs)
-chart = study_figures(cells, runs, snakemake.params.axes, only=snakemake.params.figure)[
-    snakemake.params.figure
-]
+cells, runs, terms = (read_table(snakemake.input[name]) for name in ("cells", "runs", "terms"))
+name = snakemake.params.figure
+chart = study_figures(cells, runs, snakemake.params.axes, only=name, terms=terms)[name]
 for path in snakemake.output:
     save(chart, path)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
 from torch import Tensor
 
 # Of OWL: half the width of the range of sparsities, and how many times the mean an outlier is.
@@ -58,6 +59,27 @@ def owl_budget(scores: Mapping[str, Tensor], per_mille: int) -> dict[str, int]:
     mean = sum(of_name[name] * sizes[name] for name in sizes) / sum(sizes.values())
     removed = {name: sizes[name] * (share - of_name[name] + mean) for name in sizes}
     return _whole(removed, sizes, per_mille)
+
+
+def global_counts(scores: Mapping[str, Tensor], per_mille: int) -> dict[str, int]:
+    """How many weights go from each layer where the lowest scores of all layers together go.
+
+    Of scores equal to the highest that goes those of the first layers go first.
+    """
+    flat = {name: each.numpy().ravel() for name, each in scores.items()}
+    every = np.concatenate(list(flat.values()))
+    left = num_removed = (every.size * per_mille + 500) // 1000
+    if not num_removed:
+        return dict.fromkeys(flat, 0)
+    every.partition(num_removed - 1)
+    cut = every[num_removed - 1]
+    counts = {name: int((each < cut).sum()) for name, each in flat.items()}
+    left -= sum(counts.values())
+    for name, each in flat.items():
+        tied = min(left, int((each == cut).sum()))
+        counts[name] += tied
+        left -= tied
+    return counts
 
 
 def block_of(name: str) -> str:

@@ -1,13 +1,15 @@
 """Masks of recipes that look at a layer as a matrix: its rows, its inputs, or another recipe's mask."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from junkdna.compression.activation import ACTIVATION_SCORES, wanda
-from junkdna.compression.budgets import erk_budget, owl_budget
+from junkdna.compression.activation import ACTIVATION_SCORES
+from junkdna.compression.budgets import erk_budget, global_counts, owl_budget
 from junkdna.compression.masks import PackedMask, pack
+from junkdna.compression.quantization import as_matrix
 from junkdna.compression.rows import keep_of_groups, keep_of_layer, keep_of_rows, shuffle_rows
 from junkdna.compression.scores import SCORES
 from junkdna.compression.selection import count_removed
@@ -24,25 +26,29 @@ def build_layerwise_mask(
     statistics: Statistics,
     removed: Mapping[str, int] | None = None,
 ) -> PackedMask:
-    """Select the weights that stay, one layer after the other; any score, selection `row`, `layer` or `nm`.
+    """Select the weights that stay, one layer after the other; any score with any selection.
 
     weights, input_dims: see `junkdna.compression.masks.build_packed_mask`. statistics: see
     `junkdna.calibration`; what a layer lacks there is taken as 1 (and the identity), which leaves its
-    magnitudes to decide. removed: how many weights of each layer go; None: the share of the spec. The mask of
-    `sparsegpt` comes with new weights, in dtype and layout of the old.
+    magnitudes to decide. removed: how many weights of each layer go; None: the share of the spec. Selection
+    `global` holds the scores of all layers at once. The mask of `sparsegpt` comes with new weights, in dtype and
+    layout of the old.
     """
     for name, weight in weights.items():
         if not weight.isfinite().all():
             raise ValueError(f"tensor {name!r}: some weights are NaN or infinite")
+    if spec.selection == "global":
+        assert removed is None and spec.score != "sparsegpt", spec
+        removed = global_counts(_all_scores(weights, input_dims, spec, statistics), spec.per_mille)
     bits, new = {}, {}
     for name, weight in weights.items():
         turned = input_dims[name] == 0
-        matrix = weight.detach().T if turned else weight.detach()
+        matrix = as_matrix(weight.detach(), input_dims[name])
         num_removed = removed[name] if removed else count_removed(weight.numel(), spec.per_mille)
         if spec.score == "sparsegpt":
             hessian = statistics.get(f"hessians:{name}", torch.eye(matrix.shape[1]))
             kept, moved = prune_sparsegpt(
-                matrix, hessian, per_mille=spec.per_mille, keep=spec.keep, group=spec.group
+                matrix, hessian, num_removed=num_removed, keep=spec.keep, group=spec.group
             )
             new[name] = (moved.T if turned else moved).to(weight.dtype).contiguous()
         else:
@@ -62,11 +68,9 @@ def budget_of(
     if spec.budget == "erk":
         return erk_budget({name: tuple(weight.shape) for name, weight in weights.items()}, spec.per_mille)
     assert spec.budget == "owl", spec
-    scores = {}
-    for name, weight in weights.items():
-        matrix = weight.detach().T if input_dims[name] == 0 else weight.detach()
-        scores[name] = wanda(matrix, _squares(statistics, name, matrix))
-    return owl_budget(scores, spec.per_mille)
+    return owl_budget(
+        _all_scores(weights, input_dims, replace(spec, score="wanda"), statistics), spec.per_mille
+    )
 
 
 def shuffle_mask(mask: Mapping[str, Tensor], input_dims: Mapping[str, int], seed: int) -> PackedMask:
@@ -79,6 +83,17 @@ def shuffle_mask(mask: Mapping[str, Tensor], input_dims: Mapping[str, int], seed
     return PackedMask(
         bits=bits, shapes={name: tuple(kept.shape) for name, kept in mask.items()}, threshold=None
     )
+
+
+def _all_scores(
+    weights: Mapping[str, Tensor], input_dims: Mapping[str, int], spec: PruneSpec, statistics: Statistics
+) -> dict[str, Tensor]:
+    return {
+        name: _scores_of(
+            as_matrix(weight.detach(), input_dims[name]), name, input_dims[name] == 0, spec, statistics
+        )
+        for name, weight in weights.items()
+    }
 
 
 def _scores_of(matrix: Tensor, name: str, turned: bool, spec: PruneSpec, statistics: Statistics) -> Tensor:
@@ -98,4 +113,5 @@ def _squares(statistics: Statistics, name: str, matrix: Tensor) -> Tensor:
 def _select(scores: Tensor, spec: PruneSpec, num_removed: int) -> Tensor:
     if spec.selection == "nm":
         return keep_of_groups(scores, spec.keep, spec.group)
-    return {"row": keep_of_rows, "layer": keep_of_layer}[spec.selection](scores, num_removed)
+    # Of `global`, too, `num_removed` is what goes from this layer.
+    return (keep_of_rows if spec.selection == "row" else keep_of_layer)(scores, num_removed)

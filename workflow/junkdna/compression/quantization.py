@@ -1,8 +1,8 @@
-"""Uniform quantization of weights: grids, codes, and back (round to nearest, RTN).
+"""Quantized weights: uniform grids, codes, and back (round to nearest, RTN).
 
 Everything works on matrices [rows, columns] whose columns run along the inputs of the layer. A grid belongs
 to a group of consecutive columns of one row; group size 0 means the whole row. With a scale s and a zero z,
-code c stands for the weight s (c - z).
+code c stands for the weight s (c - z); where values are not evenly spaced, for s times the c-th of a codebook.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,8 @@ SCALE_BITS = 16
 class QuantSpec:
     """bits: 2 to 8. group: columns that share a grid, 0 for the whole row. symmetric: zero is the middle code.
 
-    method: `rtn` (round to nearest) or `gptq`.
+    method: `rtn` (round to nearest), `gptq`, or `nf4` (see `junkdna.compression.nf4`; counts as symmetric, for it
+    keeps no zero beside a scale).
     """
 
     method: str
@@ -31,21 +32,27 @@ class QuantSpec:
     symmetric: bool
 
     def __post_init__(self) -> None:
-        assert self.method in ("rtn", "gptq") and 2 <= self.bits <= 8 and self.group >= 0, self
+        assert self.method in ("rtn", "gptq", "nf4") and 2 <= self.bits <= 8 and self.group >= 0, self
+        assert self.method != "nf4" or (self.bits == 4 and self.group and self.symmetric), self
 
     @classmethod
     def from_mapping(cls, recipe: Mapping[str, Any]) -> Self:
         """The spec in an expanded recipe of method `quantize`, whose key for the method is `quantizer`."""
-        return cls(method=recipe["quantizer"], **{key: recipe[key] for key in ("bits", "group", "symmetric")})
+        held = {"symmetric": True, **recipe}
+        return cls(method=recipe["quantizer"], **{key: held[key] for key in ("bits", "group", "symmetric")})
 
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """codes: uint8 [rows, columns]. scales: float16 [rows, groups]. zeros: uint8 [rows, groups]."""
+    """codes: uint8 [rows, columns]. scales: float16 [rows, groups]. zeros: uint8 [rows, groups], codes of 0.
+
+    codebook: float32 [2^bits], the values of the codes before scaling; None where they are evenly spaced.
+    """
 
     codes: Tensor
     scales: Tensor
     zeros: Tensor
+    codebook: Tensor | None = None
 
 
 def fit_grid(weight: Tensor, bits: int, *, symmetric: bool) -> tuple[Tensor, Tensor]:
@@ -103,10 +110,19 @@ def quantize_rtn(weight: Tensor, spec: QuantSpec) -> Quantized:
 
 def dequantize(quantized: Quantized, group: int) -> Tensor:
     """Return the weights that the codes stand for, float32 [rows, columns]."""
-    columns = quantized.codes.shape[1]
-    repeat = torch.arange(columns, device=quantized.codes.device) // (group or columns)
-    scales, zeros = quantized.scales.float()[:, repeat], quantized.zeros.float()[:, repeat]
-    return (quantized.codes.float() - zeros) * scales
+    columns, codebook = quantized.codes.shape[1], quantized.codebook
+    scales, zeros = quantized.scales.float()[..., None], quantized.zeros.float()[..., None]
+    made = quantized.codes.float() if codebook is None else codebook[quantized.codes.int()]
+    # In place, group by group: memory that is touched for the first time costs more than the arithmetic.
+    size = group or columns
+    whole = columns - columns % size
+    for start, end, width in ((0, whole, size), (whole, columns, columns - whole)):
+        if width and end > start:
+            part, of = made[:, start:end].unflatten(1, (-1, width)), slice(start // size, -(-end // size))
+            if codebook is None:
+                part.sub_(zeros[:, of])
+            part.mul_(scales[:, of])
+    return made
 
 
 def fake_quantize(weight: Tensor, spec: QuantSpec) -> Tensor:
@@ -156,10 +172,21 @@ def pack_codes(codes: Tensor, bits: int) -> Tensor:
 
 def unpack_codes(packed: Tensor, bits: int, shape: tuple[int, ...]) -> Tensor:
     """Undo `pack_codes`: uint8 of this shape."""
-    size = int(np.prod(shape, dtype=np.int64))
-    planes = np.unpackbits(packed.numpy(), count=size * bits, bitorder="little").reshape(size, bits)
-    codes = (planes << np.arange(bits, dtype=np.uint8)).sum(axis=1, dtype=np.uint8)
-    return torch.from_numpy(codes).view(*shape)
+    size, mask = int(np.prod(shape, dtype=np.int64)), 2**bits - 1
+    if 8 % bits == 0:
+        # A byte holds whole codes: look them up, all of a byte at once.
+        table = (np.arange(256)[:, None] >> np.arange(0, 8, bits)) & mask
+        codes = np.take(table.astype(np.uint8).view(f"u{8 // bits}").ravel(), packed.numpy()).view(np.uint8)
+    else:
+        # Eight codes fill `bits` bytes: as many bytes of a 64-bit word.
+        words = np.zeros((-(-packed.numel() // bits), 8), np.uint8)
+        padded = np.zeros(len(words) * bits, np.uint8)
+        padded[: packed.numel()] = packed.numpy()
+        words[:, :bits] = padded.reshape(-1, bits)
+        codes = np.empty((len(words), 8), np.uint8)
+        for place in range(8):
+            codes[:, place] = (words.view("<u8")[:, 0] >> np.uint64(place * bits)) & np.uint64(mask)
+    return torch.from_numpy(codes.ravel()[:size]).view(*shape)
 
 
 def as_matrix(weight: Tensor, input_dim: int) -> Tensor:

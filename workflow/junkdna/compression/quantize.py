@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from junkdna.compression.gptq import quantize_gptq
+from junkdna.compression.nf4 import quantize_nf4
 from junkdna.compression.quantization import Quantized, QuantSpec, as_matrix, quantize_rtn
 
 
@@ -32,6 +33,8 @@ def quantize_weights(
             raise ValueError(f"quantization: {name} holds a weight that is NaN or infinite")
         if spec.method == "gptq" and name in hessians:
             quantized[name] = quantize_gptq(matrix, hessians[name], spec)
+        elif spec.method == "nf4":
+            quantized[name] = quantize_nf4(matrix, spec.group)
         else:
             quantized[name] = quantize_rtn(matrix, spec)
     return quantized

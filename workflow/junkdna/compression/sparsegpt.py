@@ -18,16 +18,16 @@ def prune_sparsegpt(
     weight: Tensor,
     hessian: Tensor,
     *,
-    per_mille: int = 0,
+    num_removed: int = 0,
     keep: int = 0,
     group: int = 0,
     damping: float = 0.01,
 ) -> tuple[Tensor, Tensor]:
     """Prune weights [rows, columns]; returns the mask (True = kept) and the new weights, 0 where pruned.
 
-    hessian: [columns, columns], see `junkdna.compression.hessian`. Either per_mille (thousandths to remove in
-    every block, the total exact) or keep and group (N of M consecutive columns). A weight is scored by
-    w^2 / [H^-1]_jj of the block that remains, on the weights as they have been updated by then.
+    hessian: [columns, columns], see `junkdna.compression.hessian`. Either num_removed (weights to go,
+    from every block the same share, the total exact) or keep and group (N of M consecutive columns). A weight
+    is scored by w^2 / [H^-1]_jj of the block that remains, on the weights as they have been updated by then.
     """
     work = weight.float().clone()
     rows, columns = work.shape
@@ -37,8 +37,10 @@ def prune_sparsegpt(
     width = BLOCK if not group else max(group, BLOCK // group * group)
     for start in range(0, columns, width):
         end = min(start + width, columns)
-        if per_mille:
-            kept[:, start:end] = _block_mask(work, factor, start, end, per_mille)
+        if num_removed:
+            # The numbers of the blocks add up to the asked one.
+            of_block = num_removed * end // columns - num_removed * start // columns
+            kept[:, start:end] = _block_mask(work, factor, start, end, of_block)
         errors = torch.empty(rows, end - start, device=work.device)
         for column in range(start, end):
             if group and (column - start) % group == 0:
@@ -55,10 +57,8 @@ def _scores(work: Tensor, factor: Tensor, start: int, end: int) -> Tensor:
     return work[:, start:end].square() / factor.diagonal()[start:end].square()
 
 
-def _block_mask(work: Tensor, factor: Tensor, start: int, end: int, per_mille: int) -> Tensor:
-    """Keep the highest scores of a block; counts are rounded so that they add up to those of the matrix."""
-    rows = len(work)
-    num_removed = (rows * end * per_mille + 500) // 1000 - (rows * start * per_mille + 500) // 1000
+def _block_mask(work: Tensor, factor: Tensor, start: int, end: int, num_removed: int) -> Tensor:
+    """Keep all but the `num_removed` lowest scores of a block."""
     scores = _scores(work, factor, start, end)
     mask = torch.ones(scores.numel(), dtype=torch.bool, device=work.device)
     # A stable sort, so that ties go the same way everywhere.

@@ -77,6 +77,10 @@ def estimate_all(outcomes: Mapping[tuple[str, str], Outcomes], study: Study) -> 
     """Estimate all measures of all tasks. outcomes: from `read_outcomes`, all runs of the study."""
     out: list[Estimate] = []
     for each in outcomes.values():
+        if study.tasks[each.task]["format"] == "lm":
+            note = "running text has no best score and no labels"
+            out.append(_undefined(each, "dense-error", study, note))
+            continue
         rows = each.dense()
         if len(rows):
             out += [*_of_scores(each, rows, study), *_of_losses(each, rows, study)]

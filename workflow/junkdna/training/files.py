@@ -5,7 +5,7 @@ from typing import Any
 
 from junkdna.artifacts import write_table, write_tensors
 from junkdna.results import write_run
-from junkdna.training.loop import Outcome
+from junkdna.training.outcome import Outcome
 from junkdna.training.weights import solution_of
 
 

@@ -5,6 +5,7 @@ from transformers import PreTrainedModel
 from junkdna.compression.quantization import as_matrix, mean_bits
 from junkdna.models import prunable_weights
 from junkdna.training.qat import Quantization
+from junkdna.training.qlora import Adapters, body_bytes
 from junkdna.training.regimes import ENDS_MASKED, Pruning
 
 # Bits of a weight as released, and of the mask that says which weights there are.
@@ -12,13 +13,20 @@ FULL, MASK = 16, 1
 
 
 def measure_footprint(
-    model: PreTrainedModel, pruning: Pruning, quantization: Quantization | None
+    model: PreTrainedModel,
+    pruning: Pruning,
+    quantization: Quantization | None,
+    adapters: Adapters | None = None,
 ) -> dict[str, float]:
     """Effective bits a prunable weight of the body, and the bytes of all of them.
 
     Quantized: codes, scales and zeros. Where removed weights end as zeros: 16 bits for each kept one, and a bit of
     the mask for each. All others: 16 bits, for those that a mask froze or that grew again are still there.
+    Adapters count among the bytes only (see `body_bytes`).
     """
+    if adapters:
+        bits = mean_bits(adapters.shapes, adapters.spec)
+        return {"effective_bits": bits, "body_bytes": body_bytes(adapters, bits)}
     found = prunable_weights(model, "body")
     count = sum(entry.tensor.numel() for entry in found.values())
     bits = float(FULL)

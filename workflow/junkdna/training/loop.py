@@ -4,7 +4,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,28 +23,17 @@ from junkdna.training.device import choose_precision, peak_memory_mb, synchroniz
 from junkdna.training.footprint import measure_footprint
 from junkdna.training.journal import open_journal, show_progress, skip_time, start_clock
 from junkdna.training.objective import prior_loss
+from junkdna.training.outcome import Outcome
 from junkdna.training.predict import predict
 from junkdna.training.qat import start_quantization
+from junkdna.training.qlora import start_adapters
 from junkdna.training.regimes import start_regime
 from junkdna.training.resume import resume_training, save_training
 from junkdna.training.scale import Scale
 from junkdna.training.schedule import plan_training
 from junkdna.training.steps import Training, make_optimizer, take_step
 from junkdna.training.trace import Trace, look, trace_table
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one run leaves: a row an example, a row every few steps, and one row of facts.
-
-    model: as trained. confidences: of a traced run, a row an epoch and training example.
-    """
-
-    predictions: pd.DataFrame
-    history: pd.DataFrame
-    facts: dict[str, Any]
-    model: PreTrainedModel
-    confidences: pd.DataFrame | None
+from junkdna.training.zeroshot import evaluate
 
 
 def finetune(
@@ -65,7 +54,7 @@ def finetune(
     moved: Mapping[str, Tensor] | None = None,
     after_step: Callable[[int, PreTrainedModel], None] | None = None,
 ) -> Outcome:
-    """Fine-tune `checkpoint` on `train` and predict `validation`.
+    """Fine-tune `checkpoint` on `train` and predict `validation`; of format lm, predict it as it is.
 
     checkpoint: local folder. mask: by mask name, True = kept; None lets the run build it. recipe: expanded.
     state: where the resumable state lives while the training runs; one with this `fingerprint` is taken up,
@@ -80,19 +69,12 @@ def finetune(
     start, place = time.perf_counter(), torch.device(device)
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
+    given = {"checkpoint": checkpoint, "mask": mask, "recipe": recipe, "regime": regime, "spec": spec}
+    given |= {"device": place, "quantized": quantized, "moved": moved}
+    if train.format == "lm":
+        return evaluate(train=train, validation=validation, **given)
     scale = Scale.of(train)
-    training = prepare_training(
-        checkpoint=checkpoint,
-        train=scale.shrink(train),
-        mask=mask,
-        recipe=recipe,
-        regime=regime,
-        spec=spec,
-        seed=seed,
-        device=place,
-        quantized=quantized,
-        moved=moved,
-    )
+    training = prepare_training(train=scale.shrink(train), seed=seed, **given)
     if traced:
         assert train.format != "regression", "a value has no probability"
         # A state without the epochs before it is of no use here.
@@ -135,11 +117,16 @@ def prepare_training(
     moved: Mapping[str, Tensor] | None = None,
 ) -> Training:
     """Load the model and the data, and bring both to the start of the regime; arguments as for `finetune`."""
+    if regime == "zero-shot":
+        raise ValueError(
+            f"regime: 'zero-shot' leaves the head of a {train.format} untrained; legal: format lm"
+        )
     regression = train.format == "regression"
-    model = load_classifier(checkpoint, train.num_labels, seed, regression=regression).to(device)
-    model.config.use_cache = False
+    model = load_classifier(checkpoint, train.num_labels, seed, regression=regression)
+    adapters = start_adapters(model, recipe, regime, quantized, spec, seed, device)
+    model.to(device).config.use_cache = False
     pruning = start_regime(model, recipe, regime, mask, seed, moved)
-    quantization = start_quantization(model, recipe, quantized)
+    quantization = None if adapters else start_quantization(model, recipe, quantized)
     data = load_data(without_unused_segments(model, train), device)
     return Training(
         model=model,
@@ -152,6 +139,7 @@ def prepare_training(
         precision=choose_precision(spec.precision, device),
         journal=open_journal(device),
         quantization=quantization,
+        adapters=adapters,
     )
 
 
@@ -229,7 +217,7 @@ def _facts(
         "examples_per_second": journal.total_examples / max(seconds["train_seconds"], 1e-9),
         "peak_memory_mb": peak_memory_mb(place),
         "sparsity": training.pruning.sparsity,
-        **measure_footprint(training.model, training.pruning, training.quantization),
+        **measure_footprint(training.model, training.pruning, training.quantization, training.adapters),
         "first_loss": losses[0],
         "final_loss": losses[-1],
         "min_loss": min(finite, default=math.nan),

@@ -17,6 +17,9 @@ from transformers import PreTrainedModel
 from junkdna.compression.quantization import Quantized, QuantSpec, as_matrix, dequantize, fake_quantize, snap
 from junkdna.models import prunable_weights
 
+# How far from the middle of its code, in steps of the grid, a latent weight may start; at 0.5 is the next code.
+INSIDE = 0.49
+
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
@@ -40,7 +43,8 @@ def start_quantization(
     """Round the body of a freshly loaded `model`; None for a recipe of another method.
 
     quantized: see `junkdna.quantfile`; needed by the method gptq, whose run starts from these weights and keeps
-    their grids. The method rtn starts from the weights as they are, fits their grids itself and may go without.
+    their grids; its latent weights start where those of the checkpoint are, as far as they round to these codes. The
+    method rtn starts from the weights as they are, fits their grids itself and may go without.
     ValueError for quantized weights that do not fit the model.
     """
     if recipe["method"] != "quantize":
@@ -51,16 +55,40 @@ def start_quantization(
     dims = {name: entry.input_dim for name, entry in found.items()}
     grids = None
     if quantized is not None:
-        _check_fit(quantized, {name: as_matrix(weight, dims[name]) for name, weight in weights.items()})
+        check_fit(quantized, {name: as_matrix(weight, dims[name]) for name, weight in weights.items()})
     if spec.method != "rtn":
         assert quantized is not None, f"{spec.method} needs quantized weights"
         grids = {name: _moved(quantized[name], weight.device) for name, weight in weights.items()}
-        for name, weight in weights.items():
-            weight.data.copy_(as_matrix(dequantize(grids[name], spec.group), dims[name]))
-    latent = [weight.detach().clone() for weight in weights.values()]
+    latent = []
+    for name, weight in weights.items():
+        start = weight.detach()
+        if grids is not None:
+            start = as_matrix(_inside(as_matrix(start, dims[name]), grids[name], spec), dims[name])
+        # The freshly loaded weights are pages of the file: taking new ones is cheaper than writing on them.
+        latent.append(start.clone(memory_format=torch.contiguous_format))
+        weight.data = torch.empty_like(latent[-1])
     quantization = Quantization(spec, weights, dims, latent, grids)
     round_weights(quantization)
     return quantization
+
+
+@torch.no_grad()
+def take_quantized(
+    model: PreTrainedModel, recipe: Mapping[str, Any], quantized: Mapping[str, Quantized]
+) -> Quantization:
+    """Set the body of a freshly loaded `model` to what the codes of a file stand for, where nothing is to train.
+
+    ValueError for quantized weights that do not fit the model.
+    """
+    found = prunable_weights(model, "body")
+    weights = {name: entry.tensor for name, entry in found.items()}
+    dims = {name: entry.input_dim for name, entry in found.items()}
+    check_fit(quantized, {name: as_matrix(weight, dims[name]) for name, weight in weights.items()})
+    spec = QuantSpec.from_mapping(recipe)
+    for name, weight in weights.items():
+        made = dequantize(_moved(quantized[name], weight.device), spec.group)
+        weight.data = as_matrix(made, dims[name]).to(weight.dtype).contiguous()
+    return Quantization(spec, weights, dims, [], None)
 
 
 @torch.no_grad()
@@ -87,11 +115,25 @@ def take_up(quantization: Quantization) -> None:
     round_weights(quantization)
 
 
+def _inside(weight: Tensor, grids: Quantized, spec: QuantSpec) -> Tensor:
+    """The weights [rows, columns] where they round to the codes of `grids`, else the nearest values that do.
+
+    The middle of each code would be a start, too, but from there no weight leaves its code until it has come half
+    a step of the grid, which is farther than a fine-tuning goes.
+    """
+    middle = dequantize(grids, spec.group)
+    repeat = torch.arange(weight.shape[1], device=weight.device) // (spec.group or weight.shape[1])
+    reach = INSIDE * grids.scales.float()[:, repeat]
+    return weight.float().clamp(middle - reach, middle + reach).to(weight.dtype)
+
+
 def _moved(quantized: Quantized, device: torch.device) -> Quantized:
-    return Quantized(*(part.to(device) for part in (quantized.codes, quantized.scales, quantized.zeros)))
+    parts = (quantized.codes, quantized.scales, quantized.zeros, quantized.codebook)
+    return Quantized(*(None if part is None else part.to(device) for part in parts))
 
 
-def _check_fit(quantized: Mapping[str, Quantized], matrices: Mapping[str, Tensor]) -> None:
+def check_fit(quantized: Mapping[str, Quantized], matrices: Mapping[str, Tensor]) -> None:
+    """Raise ValueError if the quantized weights are not of these matrices [outputs, inputs]."""
     found = {name: tuple(each.codes.shape) for name, each in quantized.items()}
     wanted = {name: tuple(each.shape) for name, each in matrices.items()}
     if found != wanted:

@@ -15,22 +15,23 @@ from transformers import PreTrainedModel
 
 from junkdna.compression.masks import build_mask
 from junkdna.models import prunable_weights
+from junkdna.recipes import legal_regimes
 from junkdna.specs import REGIMES, PruneSpec
 from junkdna.training.anew import draw_body, draw_removed
 from junkdna.training.schedule import Plan, gradual_per_mille
 
 # What starts from weights that nothing removed.
-UNMASKED = {"dense", "scratch", "qat"}
+UNMASKED = {"dense", "scratch", "qat", "qlora"}
 # Method of a recipe -> its regimes.
 METHODS = {
     "none": ("dense", "scratch"),
     "prune": tuple(regime for regime in REGIMES if regime not in UNMASKED),
-    "quantize": ("qat",),
+    "quantize": ("zero-shot", "qat", "qlora"),
 }
 # What happens to the weights that the mask removes.
-STARTS_MASKED = {"sparse", "regrow"}
+STARTS_MASKED = {"sparse", "regrow", "zero-shot"}
 HOLDS_MASKED = {"sparse", "freeze", "gradual"}
-ENDS_MASKED = {"sparse", "gradual"}
+ENDS_MASKED = {"sparse", "gradual", "zero-shot"}
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Pruning:
     """The prunable weights of a run and their masks.
 
     weights: by mask name. input_dims: dimension of each weight that runs along the inputs. kept: masks,
-    True = kept (empty for `dense`, `scratch` and `qat`, all True at the start of `gradual`). held: the masks as
+    True = kept (empty where nothing is masked, all True at the start of `gradual`). held: the masks as
     factors in the dtype of the weights, in the order of `weights`; empty while no gradient is masked. per_mille:
     sparsity that `gradual` has reached. sparsity: share of the prunable weights that the masks remove.
     """
@@ -112,7 +113,7 @@ def mask_gradients(pruning: Pruning) -> None:
 def zero_pruned(pruning: Pruning) -> None:
     """Set the pruned weights to 0 in place."""
     for name, weight in pruning.weights.items():
-        weight.masked_fill_(~pruning.kept[name], 0)
+        weight.mul_(pruning.kept[name])
 
 
 def decays_itself(regime: str, weight_decay: float) -> bool:
@@ -203,8 +204,10 @@ def _check_pair(recipe: Mapping[str, Any], regime: str) -> PruneSpec | None:
     method = recipe["method"]
     if method not in METHODS:
         raise ValueError(f"recipe: method {method!r} cannot be fine-tuned; legal are {', '.join(METHODS)}")
-    if regime not in METHODS[method]:
-        legal = ", ".join(METHODS[method])
+    # Not every rounding goes with every training.
+    fitting = legal_regimes(recipe) if method == "quantize" else METHODS[method]
+    if regime not in fitting:
+        legal = ", ".join(fitting)
         raise ValueError(f"regime: {regime!r} does not fit a recipe of method {method!r}; legal are {legal}")
     if method != "prune":
         return None

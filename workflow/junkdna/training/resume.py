@@ -1,6 +1,6 @@
 """The state of an interrupted training: one file, written whole, read back bit for bit.
 
-Tensors are named `<kind>/<name>`: weight, exp_avg, exp_avg_sq and step (one of each for each parameter),
+Tensors are named `<kind>/<name>`: weight, exp_avg, exp_avg_sq and step (one of each for each parameter that trains),
 kept (the gradual mask), latent (weights before rounding), trace (confidence and correct by epoch), rng (cpu,
 cuda) and loss/sum. All else is JSON in the metadata.
 """
@@ -52,7 +52,7 @@ def save_training(training: Training, path: Path, fingerprint: str) -> None:
             f"latent/{name}": latent
             for name, latent in zip(training.quantization.weights, training.quantization.latent, strict=True)
         }
-    for name, parameter in training.model.named_parameters():
+    for name, parameter in _trained(training):
         tensors[f"weight/{name}"] = parameter.detach()
         for moment, value in training.optimizer.state.get(parameter, {}).items():
             tensors[f"{moment}/{name}"] = value
@@ -100,9 +100,14 @@ def resume_training(training: Training, path: Path, fingerprint: str) -> None:
     print(f"resumed at step {training.step}/{training.plan.steps}", file=sys.stderr, flush=True)
 
 
+def _trained(training: Training) -> list[tuple[str, Tensor]]:
+    """The parameters that are not frozen; the others are as they were loaded."""
+    return [(name, each) for name, each in training.model.named_parameters() if each.requires_grad]
+
+
 @torch.no_grad()
 def _restore_parameters(training: Training, tensors: Mapping[str, Tensor]) -> None:
-    for name, parameter in training.model.named_parameters():
+    for name, parameter in _trained(training):
         parameter.copy_(tensors[f"weight/{name}"])
         moments = {moment: tensors[f"{moment}/{name}"] for moment in MOMENTS if f"{moment}/{name}" in tensors}
         if moments:

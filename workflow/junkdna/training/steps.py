@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from junkdna.specs import TrainSpec
-from junkdna.training import qat, regimes
+from junkdna.training import qat, qlora, regimes
 from junkdna.training.batches import Batch, Data
 from junkdna.training.device import autocast
 from junkdna.training.journal import Journal, note_batch, write_row
@@ -21,7 +21,8 @@ from junkdna.training.trace import Trace
 class Training:
     """One training under way; `step` counts the optimizer steps done.
 
-    trace: there if it is looked at. quantization: there if the weights are quantized.
+    trace: there if it is looked at. quantization: there if the weights are quantized and
+    train. adapters: there if adapters train in their place.
     """
 
     model: PreTrainedModel
@@ -37,6 +38,7 @@ class Training:
     diverged: bool = False
     trace: Trace | None = None
     quantization: qat.Quantization | None = None
+    adapters: qlora.Adapters | None = None
 
 
 def make_optimizer(model: PreTrainedModel, pruning: regimes.Pruning, spec: TrainSpec) -> torch.optim.AdamW:

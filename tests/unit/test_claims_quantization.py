@@ -1,0 +1,206 @@
+"""Pruning and quantization on equal terms: the claims, the table and the figures, against plain loops."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.simulated import row_of
+
+from junkdna.aggregate import tables_of
+from junkdna.cautions import study_cautions
+from junkdna.claims import PRIMARY
+from junkdna.figures import study_figures
+from junkdna.simulation import Spread, design, recipe, simulate, sweep
+from junkdna.style import spec
+from junkdna.terms import Costs, at_bits, at_damage
+from junkdna.terms_figures import equal_damage_figure
+
+TASKS = {
+    name: {"metric": "accuracy", "format": "pair", "classes": 2, "dense": 0.9}
+    for name in ("easy", "mid", "hard")
+}
+AXES = {"depth": {"tasks": list(TASKS)}}
+PLACE = {task: index - 1 for index, task in enumerate(TASKS)}
+LEVELS = (20, 40, 60, 80)
+DENSE = {"dense": recipe("dense", 0, method="none")}
+RECIPES = (
+    DENSE
+    | sweep("random", LEVELS, like="magnitude")
+    | sweep("magnitude", LEVELS)
+    | sweep("wanda", LEVELS)
+    | sweep("rtn", LEVELS, method="quantize")
+)
+
+
+def retention(cell: dict) -> float:
+    """Pruning separates by 10 points a step at every level, quantization not at all, and does less damage."""
+    lost = {"rtn": 0.2, "random": 0.5}.get(cell["family"], 0.4) * cell["level"] / 80
+    return 1 - lost - (0.1 * PLACE[cell["task"]] if cell["family"] in ("magnitude", "wanda") else 0.0)
+
+
+def drawn(recipes: dict = RECIPES, truth=retention, **options) -> tuple:
+    runs = design(tasks=TASKS, recipes=recipes, seeds=range(4), retention=truth, **options)
+    still = Spread(dense_sd=0, seed_sd=0.005, run_sd=0.005)
+    return simulate(runs, TASKS, examples=3000, rng=np.random.default_rng(0), spread=still)
+
+
+@pytest.fixture(scope="module")
+def study() -> dict[str, pd.DataFrame]:
+    facts, stacks = drawn()
+    options = {"axes": AXES, "draws": 100, "seed": 0, "margin": 0.02}
+    return tables_of(facts, stacks, tasks=TASKS, recipes=RECIPES, **options)
+
+
+def cost(study: dict[str, pd.DataFrame], family: str) -> dict[float, tuple[float, float, float]]:
+    """Bits, damage and separation by level, from the means of the single runs, by plain loops."""
+    runs, out = study["runs"], {}
+    for level in LEVELS:
+        of_level = runs[(runs["family"] == family) & (runs["level"] == level)]
+        kept = [of_level[of_level["task"] == task]["retention"].mean() for task in TASKS]
+        bits = of_level["effective_bits"].iloc[0]
+        out[level] = (bits, 1 - sum(kept) / 3, -np.polyfit([0, 1, 2], kept, 1)[0])
+    return out
+
+
+def test_the_table_of_terms_is_the_plain_mean_and_slope(study):
+    terms = study["terms"]
+    assert list(terms["family"].unique()) == ["random", "magnitude", "wanda", "rtn"]
+    for family in ("magnitude", "rtn"):
+        expected = cost(study, family)
+        rows = terms[terms["family"] == family]
+        assert list(rows["level"]) == list(LEVELS)
+        for row in rows.itertuples():
+            found = (row.effective_bits, row.damage, row.separation)
+            assert found == pytest.approx(expected[row.level], abs=1e-5)
+            assert row.damage_low < row.damage < row.damage_high
+            assert row.separation_low < row.separation < row.separation_high
+            assert (row.n_seeds, row.n_tasks, row.axis) == (4, 3, "depth")
+    assert list(terms.groupby("family", sort=False)["control"].first()) == [True, False, False, False]
+    assert terms.groupby("family")["method"].first()["rtn"] == "quantize"
+
+
+def expected_effect(study: dict[str, pd.DataFrame], by: int, reached: tuple[int, ...]) -> float:
+    """Mean over levels of pruning's separation, interpolated in bits (by 0) or damage (1), less quantization's."""
+    pruned, rounded = cost(study, "magnitude"), cost(study, "rtn")
+    points = sorted([(16.0, 0.0, 0.0), *pruned.values()], key=lambda each: each[by])
+    ruler, scale = [each[by] for each in points], [each[2] for each in points]
+    differences = [np.interp(rounded[level][by], ruler, scale) - rounded[level][2] for level in reached]
+    return float(np.mean(differences))
+
+
+def test_at_equal_damage_the_effect_is_that_of_plain_interpolation(study):
+    row = row_of(study["claims"], "quantization-differs")
+    assert row["effect"] == pytest.approx(expected_effect(study, 1, LEVELS), abs=1e-4)
+    assert row["verdict"] == "supported" and row["p_tost"] < 0.05
+    assert "more under magnitude unstructured than under rtn of the same mean damage" in row["sentence"]
+
+
+def test_at_equal_bytes_levels_beyond_pruning_are_left_out_and_said(study):
+    """80 % pruned is 4.2 bits with its mask; 80 % saved by quantization is 3.2."""
+    row = row_of(study["claims"], "quantization-differs-bytes")
+    assert row["effect"] == pytest.approx(expected_effect(study, 0, LEVELS[:3]), abs=1e-4)
+    assert row["verdict"] == "supported" and row["p_tost"] < 0.05
+    assert "Compared at 12.8, 9.6, 6.4 bits a weight" in row["sentence"]
+    assert "Left out, fewer than pruning reaches: 3.2 bits." in row["sentence"]
+    assert "points under quantization" in row["sentence"]
+    assert any(
+        "one bit a weight for the mask" in each
+        for each in study_cautions(study["runs"], study["claims"], AXES)
+    )
+
+
+def test_only_equal_damage_is_a_primary_claim_and_one_pruned_family_is_compared(study):
+    claims = study["claims"]
+    assert "quantization-differs-bytes" not in PRIMARY and len(PRIMARY) == 6
+    assert set(claims.loc[claims["claim"] == "quantization-differs", "scope"]) == {"primary", "cell"}
+    single = claims[claims["claim"].str.startswith("quantization")]
+    assert list(single["scope"]).count("cell") == 2, "wanda and the control are not set against rtn"
+
+
+def test_milder_quantization_is_no_difference_where_damage_is_equal():
+    """Both lose as the level times place does: at equal bytes pruning separates more, at equal damage it does not."""
+
+    def truth(cell: dict) -> float:
+        return 1 - (0.1 if cell["family"] == "rtn" else 0.4) * cell["level"] / 80 * (
+            1 + PLACE[cell["task"]] / 2
+        )
+
+    recipes = DENSE | sweep("magnitude", LEVELS) | sweep("rtn", LEVELS, method="quantize")
+    facts, stacks = drawn(recipes, truth)
+    options = {"axes": AXES, "draws": 100, "seed": 0, "margin": 0.02}
+    claims = tables_of(facts, stacks, tasks=TASKS, recipes=recipes, **options)["claims"]
+    assert row_of(claims, "quantization-differs-bytes")["verdict"] == "supported"
+    assert row_of(claims, "quantization-differs")["verdict"] != "supported"
+    assert abs(row_of(claims, "quantization-differs")["effect"]) < 0.02
+
+
+def test_where_pruning_reaches_no_level_nothing_is_measured():
+    recipes = DENSE | sweep("magnitude", [20]) | sweep("rtn", [80], method="quantize")
+    facts, stacks = drawn(recipes)
+    options = {"axes": AXES, "draws": 50, "seed": 0, "margin": 0.02}
+    row = row_of(
+        tables_of(facts, stacks, tasks=TASKS, recipes=recipes, **options)["claims"],
+        "quantization-differs-bytes",
+    )
+    assert row["verdict"] == "not measured" and np.isnan(row["p_tost"])
+    assert "no run is usable" not in row["sentence"]
+    assert "No level to compare at. Left out, fewer than pruning reaches: 3.2 bits." in row["sentence"]
+
+
+def test_interpolation_by_replicate_is_that_of_numpy():
+    rng = np.random.default_rng(1)
+    bits = np.array([13.8, 7.4, 10.6])
+    costs = Costs(levels=[20, 60, 40], bits=bits, damage=rng.random((3, 5)), separation=rng.random((3, 5)))
+    for asked in (16.0, 14.0, 13.8, 9.0, 7.4):
+        damage, separation = at_bits(costs, asked)
+        for found, values in ((damage, costs.damage), (separation, costs.separation)):
+            by_column = [
+                np.interp(asked, [7.4, 10.6, 13.8, 16], [*values[[1, 2, 0], r], 0.0]) for r in range(5)
+            ]
+            assert found == pytest.approx(by_column)
+    assert at_bits(costs, 7.3) is None
+    none = Costs(levels=[], bits=np.array([]), damage=np.zeros((0, 5)), separation=np.zeros((0, 5)))
+    assert at_bits(none, 8.0) is None and at_damage(none, np.full(5, 0.1)) is None
+
+
+def test_a_study_with_both_kinds_has_the_figures_of_equal_terms(study):
+    assert not any(name.startswith("equal") for name in study_figures(study["cells"], study["runs"], AXES))
+    figures = study_figures(study["cells"], study["runs"], AXES, terms=study["terms"])
+    assert [name for name in figures if name.startswith("equal")] == [
+        "equal-bytes-depth",
+        "equal-damage-depth",
+    ]
+    drawn_bytes = spec(figures["equal-bytes-depth"])
+    titles = [panel["title"]["text"] for panel in drawn_bytes["concat"]]
+    assert titles[-1] == "simulated, rtn" and len(titles) == 4
+    scale = drawn_bytes["concat"][0]["layer"][1]["encoding"]["x"]["scale"]
+    assert scale["type"] == "log" and scale["domain"][0] > 16 > scale["domain"][1]
+    points = [
+        row for rows in drawn_bytes["datasets"].values() for row in rows if row.get("recipe") == "rtn-u60"
+    ]
+    assert len(points) == 3 and [row["bits"] for row in points] == pytest.approx([6.4] * 3)
+    assert any(
+        row.get("recipe") == "dense" and row["bits"] == 16
+        for rows in drawn_bytes["datasets"].values()
+        for row in rows
+    )
+    names = {
+        row["name"]
+        for rows in spec(figures["equal-damage-depth"])["datasets"].values()
+        for row in rows
+        if "name" in row
+    }
+    assert names == {"magnitude unstructured", "wanda unstructured", "rtn"}, "controls are left out"
+    empty = spec(equal_damage_figure(study["terms"].iloc[:0], title="t"))
+    assert "No level" in str(empty)
+
+
+def test_the_first_pruned_family_of_the_study_is_compared():
+    recipes = (
+        DENSE | sweep("wanda", LEVELS) | sweep("magnitude", LEVELS) | sweep("rtn", LEVELS, method="quantize")
+    )
+    facts, stacks = drawn(recipes)
+    options = {"axes": AXES, "draws": 50, "seed": 0, "margin": 0.02}
+    claims = tables_of(facts, stacks, tasks=TASKS, recipes=recipes, **options)["claims"]
+    assert (
+        "more under wanda unstructured than under rtn" in row_of(claims, "quantization-differs")["sentence"]
+    )
