@@ -24,7 +24,7 @@ from junkdna.training.qat import check_fit
 
 # How the frozen weights are held: as NF4 by bitsandbytes, or as the numbers that the codes stand for.
 BASES = ("packed", "simulated")
-NEEDED = "regime qlora needs a GPU and bitsandbytes (pip install 'junkdna[qlora]')"
+NEEDED = "regime qlora needs a GPU and bitsandbytes (pip install bitsandbytes peft)"
 
 
 @dataclass(frozen=True, slots=True)
