@@ -153,7 +153,7 @@ def test_bits_are_those_of_the_codes_and_bytes_have_the_adapters_too(checkpoint,
 
 def test_what_is_missing_is_told(checkpoint, tmp_path, monkeypatch):
     options = {"recipe": NF4, "spec": LORA, "quantized": quantized_of(checkpoint)}
-    needed = r"regime qlora needs a GPU and bitsandbytes \(pip install 'junkdna\[qlora\]'\); found device "
+    needed = r"regime qlora needs a GPU and bitsandbytes \(pip install bitsandbytes peft\); found device "
     with pytest.raises(ValueError, match=needed + "cpu"):
         run(checkpoint, tmp_path, regime="qlora", **options)
     monkeypatch.setattr(qlora, "find_spec", lambda name: None)
