@@ -273,6 +273,7 @@ def test_aggregate_makes_all_tables(study):
         "drops": 30,
         "cells": 15,
         "curves": 0,
+        "terms": 2,
         "claims": 19,
     }
     pd.testing.assert_frame_equal(tables["runs"], runs.drop(columns="dense_row"))
