@@ -125,7 +125,10 @@ def test_a_control_has_the_bits_of_its_seed(checkpoint, tmp_path, recipe, regime
 
 @pytest.mark.parametrize(
     ("recipe", "regime", "word"),
-    [(DENSE, "reinit", "legal are dense, scratch"), (PRUNED, "scratch", "legal are zero-shot, sparse, .*, reinit$")],
+    [
+        (DENSE, "reinit", "legal are dense, scratch"),
+        (PRUNED, "scratch", "legal are zero-shot, sparse, .*, reinit$"),
+    ],
 )
 def test_controls_that_do_not_fit(checkpoint, tmp_path, recipe, regime, word):
     with pytest.raises(ValueError, match=word):
