@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM, PreTrainedModel
 
 from junkdna.models import load_weights, read_config, unfit
 
@@ -20,8 +20,6 @@ def load_causal(checkpoint_dir: str | Path, *, dtype: torch.dtype = torch.float3
     Raises what `load_classifier` raises, and ValueError for a model whose predictions see the tokens to come (an
     encoder) and for a checkpoint without the layer that predicts.
     """
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
-
     checkpoint_dir = Path(checkpoint_dir)
     config = read_config(checkpoint_dir)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:

@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from junkdna.likelihood_figures import perplexity_figure
-from junkdna.panels import CUT, dense_panel, legend, performance_panel, regime_panel
+from junkdna.panels import CUT, colour_and_shape, dense_panel, legend, performance_panel, regime_panel
 from junkdna.style import BAR, CURVED, GREY, REGIMES, SHAPES, difficulty_colours, theme
 from junkdna.tables import is_dense
 from junkdna.terms_figures import equal_bytes_figure, equal_damage_figure
@@ -97,7 +97,9 @@ def performance(
     levels = chosen.groupby(CURVE)["level"].nunique()
     curves = [curve for curve in curves if levels[curve] > 1] or curves
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(tasks))]
-    color, shape = _keys("task", tasks, difficulty_colours(len(tasks)), shapes, "easy to hard:")
+    color, shape = colour_and_shape(
+        "task", tasks, difficulty_colours(len(tasks)), shapes, legend("easy to hard:")
+    )
     size = {"width": 700 if len(curves) == 1 else 385, "height": 300}
     panels = []
     for curve in curves:
@@ -132,7 +134,7 @@ def regimes(cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title:
     tasks = [task for task in tasks if (other["task"] == task).any()]
     names = [name for name in REGIMES if name not in CURVED[1:] and (chosen["regime"] == name).any()]
     colours, shapes = zip(*(REGIMES[name] for name in names), strict=True)
-    color, shape = _keys("regime", names, list(colours), list(shapes), "regime:")
+    color, shape = colour_and_shape("regime", names, list(colours), list(shapes), legend("regime:"))
     columns = min(5, len(tasks))
     size = {"width": max(130, min(260, (770 - 14 * columns) // columns)), "height": 220}
     rows = []
@@ -176,7 +178,7 @@ def dense_scores(cells: pd.DataFrame, tasks: list[str], *, title: str) -> alt.To
     order = list(dense["name"].unique())
     left = min(-0.02, 1.02 * float(dense[["score_low", "chance"]].min(axis=None)))
     keys = ["dense model", "chance"]
-    color, shape = _keys("what", keys, [REGIMES["freeze"][0], GREY], ["circle", BAR], None)
+    color, shape = colour_and_shape("what", keys, [REGIMES["freeze"][0], GREY], ["circle", BAR], legend(None))
     width = 640 if dense["checkpoint"].nunique() == 1 else 290
     panels = [
         dense_panel(rows, order, keys, left=left, color=color, shape=shape).properties(
@@ -188,15 +190,6 @@ def dense_scores(cells: pd.DataFrame, tasks: list[str], *, title: str) -> alt.To
     return alt.concat(*panels, columns=2, spacing=30).properties(
         title=alt.TitleParams(title, subtitle=subtitle), config=theme()
     )
-
-
-def _keys(
-    field: str, names: list[str], colours: list[str], shapes: list[str], title: str | None
-) -> tuple[alt.Color, alt.Shape]:
-    """Colour and shape of the same field: one legend, and no difference rests on colour alone."""
-    color = alt.Color(f"{field}:N", scale=alt.Scale(domain=names, range=colours), legend=legend(title))
-    shape = alt.Shape(f"{field}:N", scale=alt.Scale(domain=names, range=shapes), legend=legend(title))
-    return color, shape
 
 
 def _interval(cells: pd.DataFrame) -> str:

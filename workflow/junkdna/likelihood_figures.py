@@ -4,6 +4,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from junkdna.panels import colour_and_shape
 from junkdna.style import GREY, SHAPES, SOFT, theme
 
 METRIC = "log-likelihood"
@@ -59,8 +60,7 @@ def _row(chosen: pd.DataFrame, dense: pd.DataFrame, kind: str) -> alt.TopLevelMi
     legend = alt.Legend(title="method:", orient="right", symbolOpacity=1)
     colours = [COLOURS[index % len(COLOURS)] for index in range(len(names))]
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(names))]
-    color = alt.Color("method:N", scale=alt.Scale(domain=names, range=colours), legend=legend)
-    shape = alt.Shape("method:N", scale=alt.Scale(domain=names, range=shapes), legend=legend)
+    color, shape = colour_and_shape("method", names, colours, shapes, legend)
     panels = []
     for number, checkpoint in enumerate(dict.fromkeys(chosen["checkpoint"])):
         rows = chosen[chosen["checkpoint"] == checkpoint]

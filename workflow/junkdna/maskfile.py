@@ -1,6 +1,7 @@
 """Mask files: one bit a weight as safetensors, with all that says what they are."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,9 +34,7 @@ def write_mask(path: str | Path, mask: PackedMask, spec: PruneSpec, *, code: str
 
 def read_mask(path: str | Path) -> dict[str, Tensor]:
     """Read a mask as booleans of the weights' shapes, tensors in the order of the model."""
-    shapes = json.loads(read_metadata(path)["shapes"])
-    bits = read_tensors(path)
-    return {name: unpack(bits[name], tuple(shape)) for name, shape in shapes.items()}
+    return _unpacked(path, read_tensors(path))
 
 
 def read_start(path: str | Path) -> dict[str, dict[str, Tensor] | None]:
@@ -46,5 +45,11 @@ def read_start(path: str | Path) -> dict[str, dict[str, Tensor] | None]:
     if not path:
         return {"mask": None, "moved": None}
     mark = "weights:"
-    moved = {name.removeprefix(mark): t for name, t in read_tensors(path).items() if name.startswith(mark)}
-    return {"mask": read_mask(path), "moved": moved or None}
+    tensors = read_tensors(path)
+    moved = {name.removeprefix(mark): each for name, each in tensors.items() if name.startswith(mark)}
+    return {"mask": _unpacked(path, tensors), "moved": moved or None}
+
+
+def _unpacked(path: str | Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    shapes = json.loads(read_metadata(path)["shapes"])
+    return {name: unpack(tensors[name], tuple(shape)) for name, shape in shapes.items()}

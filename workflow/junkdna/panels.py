@@ -179,6 +179,15 @@ def legend(title: str | None) -> alt.Legend:
     return alt.Legend(title=title, symbolOpacity=1, **place)
 
 
+def colour_and_shape(
+    field: str, names: list[str], colours: list[str], shapes: list[str], legend: alt.Legend
+) -> tuple[alt.Color, alt.Shape]:
+    """Colour and shape of the same field: one legend, and no difference rests on colour alone."""
+    color = alt.Color(f"{field}:N", scale=alt.Scale(domain=names, range=colours), legend=legend)
+    shape = alt.Shape(f"{field}:N", scale=alt.Scale(domain=names, range=shapes), legend=legend)
+    return color, shape
+
+
 def _data(table: pd.DataFrame) -> pd.DataFrame:
     return table.round(dict.fromkeys(table.select_dtypes("float"), 5)).reset_index(drop=True)
 

@@ -6,6 +6,7 @@ Standard library only: Snakemake imports this on every dry run.
 from collections.abc import Mapping
 from typing import Any
 
+from junkdna.specs import SCALE_BITS, WEIGHT_BITS
 from junkdna.wording import problem, raise_all
 
 DENSE = {"family": "dense", "level": 0.0, "method": "none"}
@@ -15,8 +16,6 @@ CALIBRATED = ("wanda", "ria", "sparsegpt")
 QUANTIZE_KEYS = ("quantizer", "bits", "group", "symmetric")
 # Weights that share a scale in NF4: blocks that the kernels know.
 NF4_GROUPS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
-# Bits of a weight as released and of a scale.
-WEIGHT_BITS, SCALE_BITS = 16, 16
 # What decides the mask of a pruning recipe.
 SPEC_KEYS = ("budget", "group", "keep", "like", "per_mille", "scope", "score", "seed", "selection")
 

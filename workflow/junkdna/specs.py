@@ -9,6 +9,8 @@ SELECTIONS = ("global", "layer", "row", "nm")
 BUDGETS = ("owl", "erk")
 SCOPES = ("body", "paper")
 QUANTIZERS = ("rtn", "gptq", "nf4")
+# Bits of a weight as released, of the scale of a group of codes, and of a weight's place in a mask.
+WEIGHT_BITS, SCALE_BITS, MASK_BITS = 16, 16, 1
 PRECISIONS = ("auto", "fp32", "bf16")
 REGIMES = ("zero-shot", "dense", "sparse", "freeze", "regrow", "gradual", "reinit", "scratch", "qat", "qlora")
 FORMATS = ("classification", "pair", "regression", "choice", "lm")

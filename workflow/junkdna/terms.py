@@ -14,10 +14,9 @@ import pandas as pd
 from junkdna.bootstrap import Replicates, interval
 from junkdna.effects import slope
 from junkdna.families import Family, common_levels, difficulty_axes, families_of
+from junkdna.specs import WEIGHT_BITS
 
 Array = np.ndarray
-# Bits of a weight as released.
-DENSE_BITS = 16.0
 # How far a replicate's interpolation may leave the two levels that enclose the damage on the sample.
 OVERSHOOT = 0.5
 COLUMNS = ("checkpoint", "family", "selection", "method", "control", "regime", "axis", "level")
@@ -74,7 +73,7 @@ def at_bits(costs: Costs, bits: float) -> tuple[Array, Array] | None:
 
     Linear in the bits, and so in the share of the weights that is removed.
     """
-    ruler = np.append(DENSE_BITS, costs.bits)
+    ruler = np.append(float(WEIGHT_BITS), costs.bits)
     if len(ruler) < 2 or bits < ruler.min():
         return None
     order = np.argsort(ruler, kind="stable")

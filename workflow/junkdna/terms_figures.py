@@ -3,16 +3,15 @@
 import altair as alt
 import pandas as pd
 
+from junkdna.panels import CUT, colour_and_shape
+from junkdna.specs import WEIGHT_BITS
 from junkdna.style import GREY, INK, SHAPES, difficulty_colours, said, theme
 from junkdna.tables import is_dense
 
-DENSE_BITS = 16.0
 CURVE = ["checkpoint", "family", "selection", "regime"]
 CELL = ["checkpoint", "recipe", "task", "regime"]
 # Regimes that give the bytes back: every weight is there again, so they stand at 16 bits.
 ENDS_DENSE = ("freeze", "regrow", "reinit", "scratch")
-# Intervals of retention, in %, are drawn no further than this.
-CUT = (-25, 150)
 # Okabe & Ito's palette: of pruning the warm ones, of quantization the cool ones.
 KINDS = {"prune": ("#d55e00", "#e69f00", "#cc79a7", "#a0522d"), "quantize": ("#0072b2", "#009e73", "#56b4e9")}
 SAID = {"prune": "pruning", "quantize": "quantization"}
@@ -37,12 +36,9 @@ def equal_bytes_figure(
         return said("No run is usable.", title=title)
     tasks = [task for task in tasks if (own["task"] == task).any()]
     legend = alt.Legend(title="easy to hard:", orient="top", symbolOpacity=1)
-    color = alt.Color(
-        "task:N", scale=alt.Scale(domain=tasks, range=difficulty_colours(len(tasks))), legend=legend
-    )
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(tasks))]
-    shape = alt.Shape("task:N", scale=alt.Scale(domain=tasks, range=shapes), legend=legend)
-    ends = (max(DENSE_BITS, own["bits"].max()), own["bits"].min())
+    color, shape = colour_and_shape("task", tasks, difficulty_colours(len(tasks)), shapes, legend)
+    ends = (max(float(WEIGHT_BITS), own["bits"].max()), own["bits"].min())
     curves = sorted(own.groupby(CURVE, sort=False), key=lambda each: each[0][2] == "none")
     columns = 2 if len(curves) in (2, 4) else 3
     panels = []
@@ -90,9 +86,8 @@ def equal_damage_figure(terms: pd.DataFrame, *, title: str) -> alt.TopLevelMixin
     ]
     listed = list(names["name"])
     legend = alt.Legend(title=None, orient="top", columns=3, symbolOpacity=1)
-    color = alt.Color("name:N", scale=alt.Scale(domain=listed, range=colours), legend=legend)
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(listed))]
-    shape = alt.Shape("name:N", scale=alt.Scale(domain=listed, range=shapes), legend=legend)
+    color, shape = colour_and_shape("name", listed, colours, shapes, legend)
     groups = list(own.groupby("checkpoint", sort=False))
     size = {"width": 620 if len(groups) == 1 else 370, "height": 330}
     panels = [

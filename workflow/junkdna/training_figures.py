@@ -3,6 +3,7 @@
 import altair as alt
 import pandas as pd
 
+from junkdna.panels import colour_and_shape
 from junkdna.style import GREY, REGIMES, SOFT, difficulty_colours, said, theme
 
 
@@ -32,8 +33,7 @@ def budget_figure(
     names = [name for name in REGIMES if (own["regime"] == name).any()]
     colours, shapes = zip(*(REGIMES[name] for name in names), strict=True)
     legend = alt.Legend(title="regime:", orient="top")
-    color = alt.Color("regime:N", scale=alt.Scale(domain=names, range=list(colours)), legend=legend)
-    shape = alt.Shape("regime:N", scale=alt.Scale(domain=names, range=list(shapes)), legend=legend)
+    color, shape = colour_and_shape("regime", names, list(colours), list(shapes), legend)
     panels = []
     for (checkpoint, recipe), rows in own.groupby(["checkpoint", "recipe"], sort=False):
         base = alt.Chart(rows)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
+from junkdna.compression.selection import count_removed
+
 # Of OWL: half the width of the range of sparsities, and how many times the mean an outlier is.
 OWL_RANGE, OWL_OUTLIER = 0.08, 5.0
 
@@ -68,7 +70,7 @@ def global_counts(scores: Mapping[str, Tensor], per_mille: int) -> dict[str, int
     """
     flat = {name: each.numpy().ravel() for name, each in scores.items()}
     every = np.concatenate(list(flat.values()))
-    left = num_removed = (every.size * per_mille + 500) // 1000
+    left = num_removed = count_removed(every.size, per_mille)
     if not num_removed:
         return dict.fromkeys(flat, 0)
     every.partition(num_removed - 1)
@@ -91,7 +93,7 @@ def block_of(name: str) -> str:
 
 def _whole(removed: Mapping[str, float], sizes: Mapping[str, int], per_mille: int) -> dict[str, int]:
     """Round so that the sum is exact: down first, then one more each where the fraction is largest."""
-    total = (sum(sizes.values()) * per_mille + 500) // 1000
+    total = count_removed(sum(sizes.values()), per_mille)
     counts = {name: min(max(math.floor(value), 0), sizes[name]) for name, value in removed.items()}
     by_fraction = sorted(removed, key=lambda name: counts[name] - removed[name])
     left = total - sum(counts.values())

@@ -42,18 +42,18 @@ def build_layerwise_mask(
         removed = global_counts(_all_scores(weights, input_dims, spec, statistics), spec.per_mille)
     bits, new = {}, {}
     for name, weight in weights.items():
-        turned = input_dims[name] == 0
-        matrix = as_matrix(weight.detach(), input_dims[name])
+        dim = input_dims[name]
+        matrix = as_matrix(weight.detach(), dim)
         num_removed = removed[name] if removed else count_removed(weight.numel(), spec.per_mille)
         if spec.score == "sparsegpt":
             hessian = statistics.get(f"hessians:{name}", torch.eye(matrix.shape[1]))
             kept, moved = prune_sparsegpt(
                 matrix, hessian, num_removed=num_removed, keep=spec.keep, group=spec.group
             )
-            new[name] = (moved.T if turned else moved).to(weight.dtype).contiguous()
+            new[name] = as_matrix(moved, dim).to(weight.dtype).contiguous()
         else:
-            kept = _select(_scores_of(matrix, name, turned, spec, statistics), spec, num_removed)
-        bits[name] = pack((kept.T if turned else kept).contiguous())
+            kept = _select(_scores_of(matrix, name, dim, spec, statistics), spec, num_removed)
+        bits[name] = pack(as_matrix(kept, dim).contiguous())
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     return PackedMask(bits=bits, shapes=shapes, threshold=None, weights=new)
 
@@ -77,9 +77,9 @@ def shuffle_mask(mask: Mapping[str, Tensor], input_dims: Mapping[str, int], seed
     """Permute a mask of booleans within each output row: every row keeps as many weights, at random places."""
     bits = {}
     for name, kept in mask.items():
-        turned = input_dims[name] == 0
-        shuffled = shuffle_rows(kept.T if turned else kept, name=name, seed=seed)
-        bits[name] = pack((shuffled.T if turned else shuffled).contiguous())
+        dim = input_dims[name]
+        shuffled = shuffle_rows(as_matrix(kept, dim), name=name, seed=seed)
+        bits[name] = pack(as_matrix(shuffled, dim).contiguous())
     return PackedMask(
         bits=bits, shapes={name: tuple(kept.shape) for name, kept in mask.items()}, threshold=None
     )
@@ -90,20 +90,20 @@ def _all_scores(
 ) -> dict[str, Tensor]:
     return {
         name: _scores_of(
-            as_matrix(weight.detach(), input_dims[name]), name, input_dims[name] == 0, spec, statistics
+            as_matrix(weight.detach(), input_dims[name]), name, input_dims[name], spec, statistics
         )
         for name, weight in weights.items()
     }
 
 
-def _scores_of(matrix: Tensor, name: str, turned: bool, spec: PruneSpec, statistics: Statistics) -> Tensor:
+def _scores_of(matrix: Tensor, name: str, dim: int, spec: PruneSpec, statistics: Statistics) -> Tensor:
     """Scores [outputs, inputs] of the weights [outputs, inputs]."""
     if spec.score in ACTIVATION_SCORES:
         return ACTIVATION_SCORES[spec.score](matrix, _squares(statistics, name, matrix))
     # The random score hangs on the place in the stored tensor.
-    stored = matrix.T if turned else matrix
+    stored = as_matrix(matrix, dim)
     scores = SCORES[spec.score](stored.flatten(), name=name, seed=spec.seed).view(stored.shape)
-    return scores.T if turned else scores
+    return as_matrix(scores, dim)
 
 
 def _squares(statistics: Statistics, name: str, matrix: Tensor) -> Tensor:

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Scales are kept in half precision, as packed formats do; codes are made with the scale as it is kept.
-SCALE_BITS = 16
+from junkdna.specs import QUANTIZERS, SCALE_BITS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +31,7 @@ class QuantSpec:
     symmetric: bool
 
     def __post_init__(self) -> None:
-        assert self.method in ("rtn", "gptq", "nf4") and 2 <= self.bits <= 8 and self.group >= 0, self
+        assert self.method in QUANTIZERS and 2 <= self.bits <= 8 and self.group >= 0, self
         assert self.method != "nf4" or (self.bits == 4 and self.group and self.symmetric), self
 
     @classmethod
@@ -60,7 +59,8 @@ def fit_grid(weight: Tensor, bits: int, *, symmetric: bool) -> tuple[Tensor, Ten
 
     Symmetric: s = max|w| / (2^(b-1) - 1), and the codes -(2^(b-1) - 1) ... 2^(b-1) - 1 are stored shifted by
     2^(b-1), so that the weight 0 is a code. Asymmetric: s = (max - min) / (2^b - 1) over the row and 0, so
-    that 0 is a code here too. A row without a scale (all zeros, or less than half precision resolves) gets 1.
+    that 0 is a code here too. Scales are kept in half precision, as packed formats do; codes are made with the scale
+    as it is kept. A row without a scale (all zeros, or less than half precision resolves) gets 1.
     """
     weight = weight.float()
     if symmetric:
@@ -146,9 +146,13 @@ def fake_quantize(weight: Tensor, spec: QuantSpec) -> Tensor:
 
 def snap(weight: Tensor, grids: Quantized, spec: QuantSpec) -> Tensor:
     """Round weights [rows, columns] to the nearest values of grids that were fitted before, float32."""
-    repeat = torch.arange(weight.shape[1], device=weight.device) // (spec.group or weight.shape[1])
-    scales, zeros = grids.scales.float()[:, repeat], grids.zeros.float()[:, repeat]
+    scales, zeros = (per_column(each, weight.shape[1], spec.group) for each in (grids.scales, grids.zeros))
     return _rounded(weight.float(), scales, zeros, spec.bits, spec.symmetric).sub_(zeros).mul_(scales)
+
+
+def per_column(values: Tensor, columns: int, group: int) -> Tensor:
+    """What each column of a row has of the `values` [rows, groups] of its groups, float32 [rows, columns]."""
+    return values.float()[:, torch.arange(columns, device=values.device) // (group or columns)]
 
 
 def effective_bits(columns: int, spec: QuantSpec) -> float:

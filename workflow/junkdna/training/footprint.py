@@ -4,12 +4,10 @@ from transformers import PreTrainedModel
 
 from junkdna.compression.quantization import as_matrix, mean_bits
 from junkdna.models import prunable_weights
+from junkdna.specs import MASK_BITS, WEIGHT_BITS
 from junkdna.training.qat import Quantization
 from junkdna.training.qlora import Adapters, body_bytes
 from junkdna.training.regimes import ENDS_MASKED, Pruning
-
-# Bits of a weight as released, and of the mask that says which weights there are.
-FULL, MASK = 16, 1
 
 
 def measure_footprint(
@@ -29,10 +27,10 @@ def measure_footprint(
         return {"effective_bits": bits, "body_bytes": body_bytes(adapters, bits)}
     found = prunable_weights(model, "body")
     count = sum(entry.tensor.numel() for entry in found.values())
-    bits = float(FULL)
+    bits = float(WEIGHT_BITS)
     if quantization:
         shapes = {name: tuple(as_matrix(each.tensor, each.input_dim).shape) for name, each in found.items()}
         bits = mean_bits(shapes, quantization.spec)
     elif pruning.regime in ENDS_MASKED:
-        bits = (1 - pruning.sparsity) * FULL + MASK
+        bits = (1 - pruning.sparsity) * WEIGHT_BITS + MASK_BITS
     return {"effective_bits": bits, "body_bytes": bits * count / 8}

@@ -20,7 +20,7 @@ from junkdna.training.device import choose_precision
 from junkdna.training.loop import without_unused_segments
 from junkdna.training.predict import predict
 from junkdna.training.scale import Scale
-from junkdna.training.weights import solution_of
+from junkdna.training.weights import misfits, solution_of
 
 STEPS = 10
 
@@ -77,8 +77,7 @@ def _placed(end: str, solution: Mapping[str, Tensor], weights: Mapping[str, Tens
     """The solution where the model is; its tensors must be the model's."""
     found = {name: tuple(tensor.shape) for name, tensor in solution.items()}
     wanted = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    if found != wanted:
-        names = sorted(name for name in found | wanted if found.get(name) != wanted.get(name))
+    if names := misfits(found, wanted):
         raise ValueError(
             f"{end}: {len(names)} tensors do not fit the checkpoint, first {names[0]!r}: "
             f"found {found.get(names[0])}; legal: {wanted.get(names[0])}"

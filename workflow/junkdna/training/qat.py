@@ -14,8 +14,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from junkdna.compression.quantization import Quantized, QuantSpec, as_matrix, dequantize, fake_quantize, snap
+from junkdna.compression.quantization import (
+    Quantized,
+    QuantSpec,
+    as_matrix,
+    dequantize,
+    fake_quantize,
+    per_column,
+    snap,
+)
 from junkdna.models import prunable_weights
+from junkdna.training.weights import misfits
 
 # How far from the middle of its code, in steps of the grid, a latent weight may start; at 0.5 is the next code.
 INSIDE = 0.49
@@ -50,12 +59,8 @@ def start_quantization(
     if recipe["method"] != "quantize":
         return None
     spec = QuantSpec.from_mapping(recipe)
-    found = prunable_weights(model, "body")
-    weights = {name: entry.tensor for name, entry in found.items()}
-    dims = {name: entry.input_dim for name, entry in found.items()}
+    weights, dims = _body_for(model, quantized)
     grids = None
-    if quantized is not None:
-        check_fit(quantized, {name: as_matrix(weight, dims[name]) for name, weight in weights.items()})
     if spec.method != "rtn":
         assert quantized is not None, f"{spec.method} needs quantized weights"
         grids = {name: _moved(quantized[name], weight.device) for name, weight in weights.items()}
@@ -80,10 +85,7 @@ def take_quantized(
 
     ValueError for quantized weights that do not fit the model.
     """
-    found = prunable_weights(model, "body")
-    weights = {name: entry.tensor for name, entry in found.items()}
-    dims = {name: entry.input_dim for name, entry in found.items()}
-    check_fit(quantized, {name: as_matrix(weight, dims[name]) for name, weight in weights.items()})
+    weights, dims = _body_for(model, quantized)
     spec = QuantSpec.from_mapping(recipe)
     for name, weight in weights.items():
         made = dequantize(_moved(quantized[name], weight.device), spec.group)
@@ -115,6 +117,17 @@ def take_up(quantization: Quantization) -> None:
     round_weights(quantization)
 
 
+def _body_for(
+    model: PreTrainedModel, quantized: Mapping[str, Quantized] | None
+) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """The body's weights and their input dimensions, by name, after a check that `quantized`, if given, fits."""
+    found = prunable_weights(model, "body")
+    if quantized is not None:
+        check_fit(quantized, {name: as_matrix(each.tensor, each.input_dim) for name, each in found.items()})
+    weights = {name: entry.tensor for name, entry in found.items()}
+    return weights, {name: entry.input_dim for name, entry in found.items()}
+
+
 def _inside(weight: Tensor, grids: Quantized, spec: QuantSpec) -> Tensor:
     """The weights [rows, columns] where they round to the codes of `grids`, else the nearest values that do.
 
@@ -122,8 +135,7 @@ def _inside(weight: Tensor, grids: Quantized, spec: QuantSpec) -> Tensor:
     a step of the grid, which is farther than a fine-tuning goes.
     """
     middle = dequantize(grids, spec.group)
-    repeat = torch.arange(weight.shape[1], device=weight.device) // (spec.group or weight.shape[1])
-    reach = INSIDE * grids.scales.float()[:, repeat]
+    reach = INSIDE * per_column(grids.scales, weight.shape[1], spec.group)
     return weight.float().clamp(middle - reach, middle + reach).to(weight.dtype)
 
 
@@ -136,8 +148,7 @@ def check_fit(quantized: Mapping[str, Quantized], matrices: Mapping[str, Tensor]
     """Raise ValueError if the quantized weights are not of these matrices [outputs, inputs]."""
     found = {name: tuple(each.codes.shape) for name, each in quantized.items()}
     wanted = {name: tuple(each.shape) for name, each in matrices.items()}
-    if found != wanted:
-        names = sorted(name for name in found | wanted if found.get(name) != wanted.get(name))
+    if names := misfits(found, wanted):
         raise ValueError(
             f"quantized weights: {len(names)} tensors do not fit the model, first {names[0]!r}: "
             f"the file has {found.get(names[0])}, the model {wanted.get(names[0])}"

@@ -19,6 +19,7 @@ from junkdna.recipes import legal_regimes
 from junkdna.specs import REGIMES, PruneSpec
 from junkdna.training.anew import draw_body, draw_removed
 from junkdna.training.schedule import Plan, gradual_per_mille
+from junkdna.training.weights import misfits
 
 # What starts from weights that nothing removed.
 UNMASKED = {"dense", "scratch", "qat", "qlora"}
@@ -220,8 +221,7 @@ def _check_pair(recipe: Mapping[str, Any], regime: str) -> PruneSpec | None:
 def _check_mask(mask: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
     shapes = {name: tuple(kept.shape) for name, kept in mask.items()}
     wanted = {name: tuple(weight.shape) for name, weight in weights.items()}
-    if shapes != wanted:
-        names = sorted(name for name in shapes | wanted if shapes.get(name) != wanted.get(name))
+    if names := misfits(shapes, wanted):
         first = names[0]
         raise ValueError(
             f"mask: {len(names)} tensors do not fit the model, first {first!r}: "
