@@ -10,7 +10,8 @@ own (torch, transformers 5.17.0, compressed-tensors 0.19.0, accelerate, datasets
 equal length, so no padding), our statistics, weights of both. TABLE: parquet with a column `text`, and `text_pair`
 if it has one. Their pipeline is `basic`: one pass through the dense model, as ours is. All in float32.
 
-`compare` prints two rows a method: both as they come, and ours with their rules put in place of ours.
+`compare` prints two rows a method: both as they come, and ours with their rules put in place of ours. A third sets
+ours against ours with the inverse in float32: as many bits as differ there, rounding alone decides.
 """
 
 import argparse
@@ -182,6 +183,17 @@ def their_block_mask(work: Tensor, factor: Tensor, start: int, end: int, *_) -> 
     return scores > scores.flatten().sort().values[scores.numel() // 2]
 
 
+def factor_in_float32(hessian: Tensor, damping: float) -> tuple[Tensor, Tensor]:
+    """What `compression.hessian.upper_inverse_factor` makes in float64."""
+    hessian = hessian.clone()
+    diagonal = hessian.diagonal()
+    dead = diagonal == 0
+    diagonal[dead] = 1
+    diagonal += damping * diagonal.mean()
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
+    return torch.linalg.cholesky(inverse, upper=True), dead
+
+
 def quantize(
     weights: dict[str, Tensor], statistics: dict[str, Tensor], group: int, symmetric: bool
 ) -> dict[str, tuple[Tensor, Tensor]]:
@@ -252,8 +264,6 @@ def show(label: str, how: str, weights: dict, ours: dict, theirs: dict, same: di
 
 
 def compare(checkpoint: Path, folder: Path) -> None:
-    from junkdna.compression import sparsegpt
-
     weights = our_layers(checkpoint)
     statistics = load_file(folder / "statistics.safetensors")
     print(f"{len(weights)} layers, {sum(w.numel() for w in weights.values()):,} weights\n")
@@ -263,30 +273,50 @@ def compare(checkpoint: Path, folder: Path) -> None:
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for label in PRUNED:
         made_by_them = folder / f"theirs {label.replace(':', 'of')}.safetensors"
-        if not made_by_them.is_file():
-            continue
-        theirs = load_file(made_by_them)
-        ways = {"as it is": prune(label, weights, statistics)}
-        if label == "sparsegpt 50 %":
-            with mock.patch.object(sparsegpt, "_block_mask", their_block_mask):
-                ways["one more a block"] = prune(label, weights, statistics)
-        for how, ours in ways.items():
-            same = {name: (ours[name] != 0) == (theirs[name] != 0) for name in weights}
-            show(label, how, weights, ours, theirs, same, statistics)
-    for label, (group, symmetric) in QUANTIZED.items():
+        if made_by_them.is_file():
+            compare_pruned(label, weights, statistics, load_file(made_by_them))
+    for label in QUANTIZED:
         made_by_them = folder / f"theirs {label}.safetensors"
-        if not made_by_them.is_file():
-            continue
-        theirs = load_file(made_by_them)
-        codes = {name: their_codes(theirs, name, group) for name in weights}
-        ways = {
-            "as it is": quantize(weights, statistics, group, symmetric),
-            "their grids": quantize_on_their_grids(weights, statistics, theirs, group),
-        }
-        for how, made in ways.items():
-            ours = {name: weight for name, (_, weight) in made.items()}
-            same = {name: made[name][0] == codes[name] for name in weights}
-            show(label, how, weights, ours, theirs, same, statistics)
+        if made_by_them.is_file():
+            compare_quantized(label, weights, statistics, load_file(made_by_them))
+
+
+def compare_pruned(label: str, weights: dict, statistics: dict, theirs: dict[str, Tensor]) -> None:
+    from junkdna.compression import sparsegpt
+
+    def row(how: str, ours: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+        same = {name: (ours[name] != 0) == (other[name] != 0) for name in weights}
+        show(label, how, weights, ours, other, same, statistics)
+
+    ours = prune(label, weights, statistics)
+    row("as it is", ours, theirs)
+    if label == "sparsegpt 50 %":
+        with mock.patch.object(sparsegpt, "_block_mask", their_block_mask):
+            row("one more a block", prune(label, weights, statistics), theirs)
+    if "sparsegpt" in label:
+        with mock.patch.object(sparsegpt, "upper_inverse_factor", factor_in_float32):
+            row("against ours in float32", ours, prune(label, weights, statistics))
+
+
+def compare_quantized(label: str, weights: dict, statistics: dict, theirs: dict[str, Tensor]) -> None:
+    from junkdna.compression import gptq
+
+    group, symmetric = QUANTIZED[label]
+
+    def row(how: str, ours: dict, codes: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+        same = {name: ours[name][0] == codes[name] for name in weights}
+        show(
+            label, how, weights, {name: weight for name, (_, weight) in ours.items()}, other, same, statistics
+        )
+
+    codes = {name: their_codes(theirs, name, group) for name in weights}
+    row("as it is", quantize(weights, statistics, group, symmetric), codes, theirs)
+    ours = quantize_on_their_grids(weights, statistics, theirs, group)
+    row("their grids", ours, codes, theirs)
+    with mock.patch.object(gptq, "upper_inverse_factor", factor_in_float32):
+        single = quantize_on_their_grids(weights, statistics, theirs, group)
+    both = [{name: made[at] for name, made in single.items()} for at in (0, 1)]
+    row("their grids, against ours in float32", ours, *both)
 
 
 def main() -> None:

@@ -25,14 +25,15 @@ import transformers
 from junkdna.artifacts import read_tensors, write_tensors
 from junkdna.calibration import collect_statistics
 from junkdna.compression.calibrated import build_layerwise_mask
-from junkdna.compression.quantization import QuantSpec, as_matrix, dequantize
+from junkdna.compression.quantization import QuantSpec
 from junkdna.compression.quantize import quantize_weights
-from junkdna.maskfile import read_mask, read_start, write_mask
+from junkdna.maskfile import read_start, write_mask
 from junkdna.models import load_classifier, prunable_weights, read_body
 from junkdna.quantfile import read_hessians, read_quantized, write_quantized
 from junkdna.specs import PruneSpec
 from junkdna.tokens import Tokens
-from junkdna.training.qat import start_quantization, take_up, unround_weights
+from junkdna.training.qat import start_quantization, take_quantized, take_up, unround_weights
+from junkdna.training.regimes import start_regime
 
 SEQUENCES, LENGTH = 64, 128
 RECIPE = {"scope": "body", "seed": 0, "keep": 0, "group": 0}
@@ -140,43 +141,60 @@ def turns(contenders: dict[str, Callable[[], object]], repeats: int) -> dict[str
 
 
 def loads(folder: Path, out: Path, repeats: int) -> None:
-    """From files to a model whose every body weight lies in memory of its own, as any training needs it.
+    """From files to a model at the start of its regime, by what a run calls; then to its first prediction as well.
 
-    `transformers` maps the file into memory and reads nothing: of the dense model, too, the weights are written.
+    `transformers` maps the file into memory and reads nothing, so bare loading of a dense model is hardly any work:
+    the weights are read by the first forward pass, and copied by the first step of a training.
     """
+    tokens = random_tokens().input_ids[: 8 * LENGTH].view(8, LENGTH).long()
 
-    def body() -> dict:
-        model = load_classifier(folder, num_labels=2, seed=0)
-        return prunable_weights(model, "body")
+    def load() -> transformers.PreTrainedModel:
+        return load_classifier(folder, num_labels=2, seed=0).eval()
 
-    def dense() -> None:
-        for entry in body().values():
+    def written(model: transformers.PreTrainedModel) -> None:
+        for entry in prunable_weights(model, "body").values():
             entry.tensor.data.mul_(1)
 
-    def masked(name: str) -> None:
-        found, kept = body(), read_mask(out / f"{name}.safetensors")
-        for key, entry in found.items():
-            entry.tensor.data.mul_(kept[key])
+    def sparse(name: str) -> Callable[[transformers.PreTrainedModel], None]:
+        recipe = {**PRUNED[name], "method": "prune", "per_mille": LEVELS[0]}
+        return lambda model: start_regime(
+            model, recipe, "zero-shot", seed=0, **read_start(out / f"{name}.safetensors")
+        )
 
-    def moved(name: str) -> None:
-        found, start = body(), read_start(out / f"{name}.safetensors")
-        for key, entry in found.items():
-            entry.tensor.data = start["moved"][key].mul_(1)
+    def quantized(model: transformers.PreTrainedModel) -> None:
+        take_quantized(model, {**QUANTIZED["rtn"], "bits": BITS[0]}, read_quantized(out / "rtn.safetensors"))
 
-    def quantized(name: str) -> None:
-        found, codes = body(), read_quantized(out / f"{name}.safetensors")
-        group = QUANTIZED[name]["group"]
-        for key, entry in found.items():
-            entry.tensor.data = as_matrix(dequantize(codes[key], group), entry.input_dim).contiguous()
-
-    ways = {
-        "dense": dense,
-        "masked": lambda: masked("wanda"),
-        "masked and moved (sparsegpt)": lambda: moved("sparsegpt"),
-        "quantized": lambda: quantized("rtn"),
-        "mapped only": body,
+    starts = {
+        "dense": lambda model: None,
+        "masked (wanda 50 %)": sparse("wanda"),
+        "masked and moved (sparsegpt 50 %)": sparse("sparsegpt"),
+        "quantized (rtn 4 bits)": quantized,
     }
-    show("load", turns(ways, repeats))
+
+    def timed(start: Callable[[transformers.PreTrainedModel], None], forward: bool) -> Callable[[], None]:
+        def run() -> None:
+            model = load()
+            start(model)
+            if forward:
+                with torch.inference_mode():
+                    model(input_ids=tokens)
+
+        return run
+
+    def trained(start: Callable[[transformers.PreTrainedModel], None]) -> Callable[[], None]:
+        def run() -> None:
+            model = load()
+            start(model)
+            written(model)
+
+        return run
+
+    show("load", turns({name: timed(start, False) for name, start in starts.items()}, repeats))
+    show("load, weights written", turns({name: trained(start) for name, start in starts.items()}, repeats))
+    show(
+        "load and 8 x 128 tokens",
+        turns({name: timed(start, True) for name, start in starts.items()}, repeats),
+    )
 
 
 def steps(folder: Path, repeats: int) -> None:

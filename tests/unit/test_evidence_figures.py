@@ -35,7 +35,7 @@ def test_difficulty_stands_against_s50_only_where_both_are_known():
     rows += [base | {"task": tasks[0], "measure": "rasch", "value": 1.0}]
     curves = study["curves"]
     drawn = rows_of(spec(difficulty_figure(pd.DataFrame(rows), curves, tasks, title="t")), "s50")
-    known = curves[(curves["regime"] == "sparse") & curves["s50"].notna() & (curves["selection"] != "N:M")]
+    known = curves[(curves["regime"] == "sparse") & curves["s50"].notna() & (curves["selection"] != "N:8")]
     assert sorted({row["task"] for row in drawn}) == sorted(known["task"])
     assert {row["unit"] for row in drawn} == {"bits"} and len(drawn) == len(known)
     alone = spec(difficulty_figure(pd.DataFrame(rows[-1:]), curves, tasks, title="t"))

@@ -36,7 +36,7 @@ def rows_of(specification: dict) -> list[dict]:
 def test_performance_has_a_panel_for_each_pattern_and_marks_failures(study):
     drawn = spec(performance(study["cells"], study["runs"], list(TASKS), title="Curves"))
     titles = [panel["title"]["text"] for panel in drawn["concat"]]
-    assert titles == ["tiny-encoder, magnitude unstructured", "tiny-encoder, magnitude N:M"]
+    assert titles == ["tiny-encoder, magnitude unstructured", "tiny-encoder, magnitude N:8"]
     assert drawn["title"]["text"] == "Curves"
     assert set(marks(drawn)) == {"rule", "area", "line", "point", "text"}
     crosses = [marks(panel).count("point") for panel in drawn["concat"]]

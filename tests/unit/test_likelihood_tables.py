@@ -21,7 +21,7 @@ RECIPES = {
     "dense": {"family": "dense", "level": 0.0, "method": "none"},
     "magnitude-u30": PRUNED | {"level": 30.0},
     "magnitude-u60": PRUNED | {"level": 60.0},
-    "magnitude-2of4": PRUNED | {"family": "magnitude-nm", "level": 50.0, "selection": "nm"},
+    "magnitude-2of4": PRUNED | {"family": "magnitude-nm", "level": 50.0, "selection": "nm", "group": 4},
     "rtn-w4": {"family": "rtn", "level": 75.0, "method": "quantize"},
     "rtn-w2": {"family": "rtn", "level": 87.5, "method": "quantize"},
 }

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import matthews_corrcoef
-from tests.simulated import AXES, RECIPES, TASKS, grid, run_tables, stack_study, write_study
+from tests.simulated import AXES, RECIPES, TASKS, grid, recipe, run_tables, stack_study, write_study
 
 from junkdna.aggregate import aggregate
 from junkdna.artifacts import read_table, write_table
 from junkdna.bootstrap import Replicates
 from junkdna.cells import cells_table
+from junkdna.families import families_of
 from junkdna.stacks import read_runs, score_draws
 from junkdna.tables import drops_table, retention_draws, runs_table
 
@@ -71,7 +72,20 @@ def test_scores_are_those_of_the_files(study):
 def test_selection_names_the_pattern(study):
     *_, runs, _, _ = study
     named = runs.drop_duplicates("recipe").set_index("recipe")["selection"].to_dict()
-    assert named == {"dense": "none", "magnitude-u50": "unstructured", "magnitude-4of8": "N:M"}
+    assert named == {"dense": "none", "magnitude-u50": "unstructured", "magnitude-4of8": "N:8"}
+
+
+def test_patterns_that_remove_the_same_share_are_curves_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPES, "magnitude-2of4", recipe("magnitude", 50.0, keep=2, group=4))
+    names = ("dense", "magnitude-2of4", "magnitude-4of8")
+    keys = grid(recipes={name: RECIPES[name] for name in names}, tasks=("keyword",), extra=())
+    runs, draws, _ = built(tmp_path, keys)
+    families = families_of(runs, draws, THREE, RECIPES)
+    assert [(each.selection, each.slugs) for each in families] == [
+        ("N:4", {50.0: "magnitude-2of4"}),
+        ("N:8", {50.0: "magnitude-4of8"}),
+    ]
+    assert all(cell.n_usable == 3 for each in families for cell in each.cells.values())
 
 
 def test_retention_is_the_chance_corrected_share_of_the_same_seed(study):

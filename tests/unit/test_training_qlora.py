@@ -139,16 +139,16 @@ def test_a_killed_run_resumes_bit_for_bit_from_a_state_without_the_body(checkpoi
     assert left[0] == 5 and same_bits(whole, resumed)
 
 
-def test_bits_are_those_of_the_codes_and_bytes_have_the_adapters_too(checkpoint, tmp_path, simulated):
+def test_bits_and_bytes_count_the_adapters_too(checkpoint, tmp_path, simulated):
     quantized = quantized_of(checkpoint)
     facts = run(
         checkpoint, tmp_path, recipe=NF4, regime="qlora", spec=replace(LORA, max_steps=1), quantized=quantized
     ).facts
     count = sum(each.codes.numel() for each in quantized.values())
     bits = 4 + 16 * sum(each.scales.numel() for each in quantized.values()) / count
-    assert facts["effective_bits"] == pytest.approx(bits)
     adapters = sum(4 * sum(each.codes.shape) for each in quantized.values())
     assert facts["body_bytes"] == pytest.approx(bits * count / 8 + 2 * adapters)
+    assert facts["effective_bits"] == pytest.approx(bits + 16 * adapters / count)
 
 
 def test_what_is_missing_is_told(checkpoint, tmp_path, monkeypatch):

@@ -179,9 +179,13 @@ def test_a_masked_run_has_zeros_and_a_method_s_new_weights(checkpoint, tmp_path)
     assert outcome.facts["effective_bits"] == pytest.approx(16 * (1 - removed) + 1)
 
 
-@pytest.mark.parametrize("quantizer", ["rtn", "gptq"])
-def test_a_quantized_run_has_the_weights_of_its_codes(checkpoint, tmp_path, quantizer):
-    recipe = QUANTIZED | {"quantizer": quantizer}
+NF4 = {"method": "quantize", "quantizer": "nf4", "bits": 4, "group": 8}
+
+
+@pytest.mark.parametrize(
+    "recipe", [QUANTIZED, QUANTIZED | {"quantizer": "gptq"}, NF4], ids=["rtn", "gptq", "nf4"]
+)
+def test_a_quantized_run_has_the_weights_of_its_codes(checkpoint, tmp_path, recipe):
     body = read_body(checkpoint)
     dims = {name: each.input_dim for name, each in body.items()}
     draw = torch.Generator().manual_seed(0)

@@ -4,6 +4,7 @@ import altair as alt
 import pandas as pd
 
 from junkdna.style import GREY, SHAPES, difficulty_colours, said, theme
+from junkdna.tables import PATTERN
 from junkdna.verdicts import QUESTIONS
 
 VERDICT_COLOURS = {
@@ -81,7 +82,8 @@ def difficulty_figure(
     regime are shown. tasks: easy to hard, the order of the colours. A task whose curve does not come down to
     one half within the sweep has no mark. Where no measure has two tasks with an s50 the figure says so.
     """
-    chosen = curves[(curves["regime"] == "sparse") & curves["s50"].notna() & (curves["selection"] != "N:M")]
+    unstructured = ~curves["selection"].str.startswith(PATTERN)
+    chosen = curves[(curves["regime"] == "sparse") & curves["s50"].notna() & unstructured]
     joined = difficulty[difficulty["value"].notna()].merge(chosen, on=["checkpoint", "task"])
     joined = joined[joined["measure"].isin(SHOWN) & joined["task"].isin(tasks)]
     enough = joined.groupby("measure")["task"].nunique()

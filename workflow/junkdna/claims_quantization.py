@@ -12,6 +12,7 @@ import numpy as np
 
 from junkdna.effects import Effect, effect_of, p_equivalent, said
 from junkdna.families import Family
+from junkdna.tables import PATTERN
 from junkdna.terms import Costs, at_bits, at_damage, costs_of
 
 Array = np.ndarray
@@ -35,7 +36,7 @@ def rival_of(quantized: Family, families: Sequence[Family], tasks: Sequence[str]
         )
 
     def rank(family: Family) -> tuple[bool, bool]:
-        return family.selection == "N:M", len(family.levels(tasks[0], family.curve_regime)) < 2
+        return family.selection.startswith(PATTERN), len(family.levels(tasks[0], family.curve_regime)) < 2
 
     return min(filter(fits, families), key=rank, default=None)
 

@@ -6,13 +6,13 @@ import pandas as pd
 
 from junkdna.panels import colour_and_shape
 from junkdna.style import GREY, SHAPES, SOFT, theme
+from junkdna.tables import PATTERN
 
 METRIC = "log-likelihood"
 # Okabe & Ito's palette without black and yellow, and two darker ones: ten families are told apart by shape too.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b6b6b", "#7b3294", "#8c510a")
 # Perplexities are drawn up to so many times that of the unigram model.
 ABOVE = 1.5
-NM = "N:M"
 WIDTH = 330
 
 
@@ -89,8 +89,9 @@ def _panel(
         axis = alt.Axis(tickMinStep=1)
         x = alt.X("bits:Q", title="bits a weight, scales included", scale=scale_x, axis=axis)
     tooltip = ["recipe", *(alt.Tooltip(name, format=".3f") for name in ("perplexity", "low", "high", "bits"))]
-    lines = alt.Chart(data[data["selection"] != NM].sort_values(["method", kind]))
-    lone = alt.Chart(data[data["selection"] == NM])
+    patterned = data["selection"].str.startswith(PATTERN)
+    lines = alt.Chart(data[~patterned].sort_values(["method", kind]))
+    lone = alt.Chart(data[patterned])
     marks = pd.DataFrame({"perplexity": [whole, unigram], "dash": ["dense", "unigram"]})
     levels = alt.Chart(marks[marks["perplexity"] <= top])
     dash = alt.StrokeDash(

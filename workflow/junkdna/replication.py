@@ -144,7 +144,7 @@ def _our_cells(
                 "cut": tasks[cell["task"]]["cut"],
                 "scope": recipe.get("scope", ""),
                 "method": recipe.get("score", recipe["method"]),
-                "selection": first["selection"],
+                "selection": "N:M" if pattern else first["selection"],
                 "level": float(first["level"]),
                 "pattern": pattern,
                 "metric": first["metric"],

@@ -39,8 +39,9 @@ SELECTIONS = {
     "global": "unstructured",
     "layer": "unstructured per layer",
     "row": "unstructured per row",
-    "nm": "N:M",
 }
+# What the selection of N:M recipes starts with; M follows.
+PATTERN = "N:"
 CLASS_METRICS = ("accuracy", "mcc", "f1")
 # ASSUME: `min_loss` is a minimum of means over a few batches and so lies somewhat below the true training
 # loss; a run has learnt something only when it beats the prior entropy by more than that noise.
@@ -177,6 +178,9 @@ def _selection(recipes: Mapping[str, Mapping], recipe: str) -> str:
     if recipe not in recipes:
         raise ValueError(f"recipes: {recipe!r} has runs but is not described; there are {sorted(recipes)}")
     described = recipes[recipe]
+    if described.get("selection") == "nm":
+        # 2:4 and 4:8 both remove half, so each M is a curve of its own.
+        return f"{PATTERN}{described['group']}"
     return SELECTIONS[described["selection"]] if described.get("selection") else "none"
 
 

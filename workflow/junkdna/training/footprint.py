@@ -1,5 +1,7 @@
 """What the compressed body of a trained model would take if it were stored as its method stores weights."""
 
+from math import prod
+
 from transformers import PreTrainedModel
 
 from junkdna.compression.quantization import as_matrix, mean_bits
@@ -20,11 +22,12 @@ def measure_footprint(
 
     Quantized: codes, scales and zeros. Where removed weights end as zeros: 16 bits for each kept one, and a bit of
     the mask for each. All others: 16 bits, for those that a mask froze or that grew again are still there.
-    Adapters count among the bytes only (see `body_bytes`).
+    Adapters stand beside the weights that they belong to, in 16 bits, and count.
     """
     if adapters:
-        bits = mean_bits(adapters.shapes, adapters.spec)
-        return {"effective_bits": bits, "body_bytes": body_bytes(adapters, bits)}
+        size = body_bytes(adapters, mean_bits(adapters.shapes, adapters.spec))
+        count = sum(prod(shape) for shape in adapters.shapes.values())
+        return {"effective_bits": 8 * size / count, "body_bytes": size}
     found = prunable_weights(model, "body")
     count = sum(entry.tensor.numel() for entry in found.values())
     bits = float(WEIGHT_BITS)

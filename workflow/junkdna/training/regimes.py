@@ -88,8 +88,7 @@ def start_regime(
     kept = {name: mask[name].to(weight.device) for name, weight in weights.items()}
     pruning = Pruning(regime, spec, weights, input_dims, kept, [], sparsity=_achieved_sparsity(kept))
     if regime in STARTS_MASKED:
-        _take(moved or {}, weights)
-        zero_pruned(pruning)
+        _start_masked(pruning, moved or {})
     if regime == "reinit":
         draw_removed(weights, kept, seed)
     if regime in HOLDS_MASKED:
@@ -167,9 +166,11 @@ def restore_mask(pruning: Pruning, kept: Mapping[str, Tensor], per_mille: int) -
 
 
 @torch.no_grad()
-def _take(moved: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
-    for name, values in moved.items():
-        weights[name].copy_(values)
+def _start_masked(pruning: Pruning, moved: Mapping[str, Tensor]) -> None:
+    """Set the pruned weights to 0, and the kept ones to their new values, if they have any."""
+    for name, weight in pruning.weights.items():
+        # The freshly loaded weights are pages of the file: taking new ones is cheaper than writing on them.
+        weight.data = moved.get(name, weight).to(weight) * pruning.kept[name]
 
 
 def _achieved_sparsity(kept: Mapping[str, Tensor]) -> float:
