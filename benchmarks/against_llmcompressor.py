@@ -183,15 +183,14 @@ def their_block_mask(work: Tensor, factor: Tensor, start: int, end: int, *_) -> 
     return scores > scores.flatten().sort().values[scores.numel() // 2]
 
 
-def factor_in_float32(hessian: Tensor, damping: float) -> tuple[Tensor, Tensor]:
-    """What `compression.hessian.upper_inverse_factor` makes in float64."""
+def factor_in_float32(hessian: Tensor) -> Tensor:
+    """What `compression.hessian.upper_inverse_factor` makes in float64, for layers whose inputs were all active."""
     hessian = hessian.clone()
     diagonal = hessian.diagonal()
-    dead = diagonal == 0
-    diagonal[dead] = 1
-    diagonal += damping * diagonal.mean()
+    assert diagonal.all()
+    diagonal += 0.01 * diagonal.mean()
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
-    return torch.linalg.cholesky(inverse, upper=True), dead
+    return torch.linalg.cholesky(inverse, upper=True)
 
 
 def quantize(
@@ -202,7 +201,7 @@ def quantize(
     from junkdna.compression.quantization import QuantSpec, dequantize
 
     spec = QuantSpec(method="gptq", bits=4, group=group, symmetric=symmetric)
-    made = {n: quantize_gptq(w, statistics[f"hessians:{n}"], spec) for n, w in weights.items()}
+    made = {n: quantize_gptq(w, statistics[f"factors:{n}"], spec) for n, w in weights.items()}
     return {name: (each.codes, dequantize(each, group)) for name, each in made.items()}
 
 
@@ -219,7 +218,7 @@ def quantize_on_their_grids(
         given = iter(zip(scales.unbind(1), zeros.unbind(1), strict=True))
         with mock.patch.object(gptq, "fit_grid", lambda *_, given=given, **__: next(given)):
             spec = QuantSpec(method="gptq", bits=4, group=group, symmetric=False)
-            codes = gptq.quantize_gptq(weight, statistics[f"hessians:{name}"], spec).codes
+            codes = gptq.quantize_gptq(weight, statistics[f"factors:{name}"], spec).codes
         repeat = torch.arange(weight.shape[1]) // (group or weight.shape[1])
         made[name] = codes, (codes.float() - zeros[:, repeat]) * scales[:, repeat]
     return made
@@ -264,8 +263,13 @@ def show(label: str, how: str, weights: dict, ours: dict, theirs: dict, same: di
 
 
 def compare(checkpoint: Path, folder: Path) -> None:
+    from junkdna.compression.hessian import with_factors
+
     weights = our_layers(checkpoint)
     statistics = load_file(folder / "statistics.safetensors")
+    single = {f"factors:{name}": factor_in_float32(statistics[f"hessians:{name}"]) for name in weights}
+    statistics |= dict(with_factors(statistics.items()))
+    single = statistics | single
     print(f"{len(weights)} layers, {sum(w.numel() for w in weights.values()):,} weights\n")
     print(
         "| method | ours | equal, % | layers wholly equal | max dW / max W | there where equal | error, ours | theirs |"
@@ -274,14 +278,16 @@ def compare(checkpoint: Path, folder: Path) -> None:
     for label in PRUNED:
         made_by_them = folder / f"theirs {label.replace(':', 'of')}.safetensors"
         if made_by_them.is_file():
-            compare_pruned(label, weights, statistics, load_file(made_by_them))
+            compare_pruned(label, weights, statistics, single, load_file(made_by_them))
     for label in QUANTIZED:
         made_by_them = folder / f"theirs {label}.safetensors"
         if made_by_them.is_file():
-            compare_quantized(label, weights, statistics, load_file(made_by_them))
+            compare_quantized(label, weights, statistics, single, load_file(made_by_them))
 
 
-def compare_pruned(label: str, weights: dict, statistics: dict, theirs: dict[str, Tensor]) -> None:
+def compare_pruned(
+    label: str, weights: dict, statistics: dict, single: dict, theirs: dict[str, Tensor]
+) -> None:
     from junkdna.compression import sparsegpt
 
     def row(how: str, ours: dict[str, Tensor], other: dict[str, Tensor]) -> None:
@@ -294,13 +300,12 @@ def compare_pruned(label: str, weights: dict, statistics: dict, theirs: dict[str
         with mock.patch.object(sparsegpt, "_block_mask", their_block_mask):
             row("one more a block", prune(label, weights, statistics), theirs)
     if "sparsegpt" in label:
-        with mock.patch.object(sparsegpt, "upper_inverse_factor", factor_in_float32):
-            row("against ours in float32", ours, prune(label, weights, statistics))
+        row("against ours in float32", ours, prune(label, weights, single))
 
 
-def compare_quantized(label: str, weights: dict, statistics: dict, theirs: dict[str, Tensor]) -> None:
-    from junkdna.compression import gptq
-
+def compare_quantized(
+    label: str, weights: dict, statistics: dict, single: dict, theirs: dict[str, Tensor]
+) -> None:
     group, symmetric = QUANTIZED[label]
 
     def row(how: str, ours: dict, codes: dict[str, Tensor], other: dict[str, Tensor]) -> None:
@@ -313,9 +318,8 @@ def compare_quantized(label: str, weights: dict, statistics: dict, theirs: dict[
     row("as it is", quantize(weights, statistics, group, symmetric), codes, theirs)
     ours = quantize_on_their_grids(weights, statistics, theirs, group)
     row("their grids", ours, codes, theirs)
-    with mock.patch.object(gptq, "upper_inverse_factor", factor_in_float32):
-        single = quantize_on_their_grids(weights, statistics, theirs, group)
-    both = [{name: made[at] for name, made in single.items()} for at in (0, 1)]
+    rounded = quantize_on_their_grids(weights, single, theirs, group)
+    both = [{name: made[at] for name, made in rounded.items()} for at in (0, 1)]
     row("their grids, against ours in float32", ours, *both)
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from junkdna.calibration import choose_sequences, collect_statistics
 from junkdna.compression.calibrated import build_layerwise_mask
+from junkdna.compression.hessian import with_factors
 from junkdna.compression.masks import unpack
 from junkdna.compression.quantization import QuantSpec, as_matrix, dequantize
 from junkdna.compression.quantize import quantize_weights
@@ -88,8 +89,8 @@ def quantize(
     weights: Matrices, dims: dict[str, int], statistics: dict, method: str, bits: int, grid: tuple
 ) -> Matrices:
     spec = QuantSpec(method=method, bits=bits, group=grid[0], symmetric=grid[1])
-    hessians = {n: statistics[f"hessians:{n}"] for n in weights} if method == "gptq" else None
-    made = quantize_weights(weights, dims, spec, hessians)
+    factors = {n: statistics[f"factors:{n}"] for n in weights} if method == "gptq" else None
+    made = quantize_weights(weights, dims, spec, factors)
     return {name: dequantize(each, spec.group) for name, each in made.items()}
 
 
@@ -118,6 +119,7 @@ def main() -> None:
     texts = read_tokens(options.checkpoint, first, options.calibration)
     others = read_tokens(options.checkpoint, last, options.held_out)
     calibration = collect_statistics(model, texts, hessians=True)
+    calibration |= dict(with_factors(calibration.items()))
     held_out = collect_statistics(model, others, hessians=True)
     size = sum(weight.numel() for weight in weights.values())
     print(

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import statistics
 import tempfile
 import time
@@ -23,13 +24,14 @@ import torch
 import transformers
 
 from junkdna.artifacts import read_tensors, write_tensors
-from junkdna.calibration import collect_statistics
+from junkdna.calibration import stream_statistics
 from junkdna.compression.calibrated import build_layerwise_mask
+from junkdna.compression.hessian import with_factors
 from junkdna.compression.quantization import QuantSpec
 from junkdna.compression.quantize import quantize_weights
 from junkdna.maskfile import read_start, write_mask
 from junkdna.models import load_classifier, prunable_weights, read_body
-from junkdna.quantfile import read_hessians, read_quantized, write_quantized
+from junkdna.quantfile import read_factors, read_quantized, write_quantized
 from junkdna.specs import PruneSpec
 from junkdna.tokens import Tokens
 from junkdna.training.qat import start_quantization, take_quantized, take_up, unround_weights
@@ -68,8 +70,8 @@ def random_tokens() -> Tokens:
 
 def calibrate(folder: Path, out: Path, *, hessians: bool) -> None:
     model = load_classifier(folder, num_labels=2, seed=0)
-    name = "hessians.safetensors" if hessians else "norms.safetensors"
-    write_tensors(out / name, collect_statistics(model, random_tokens(), hessians=hessians))
+    found = dict(with_factors(stream_statistics(model, random_tokens(), hessians=hessians)))
+    write_tensors(out / ("factors.safetensors" if hessians else "norms.safetensors"), found)
 
 
 def mask_levels(folder: Path, out: Path, name: str, levels: tuple[int, ...]) -> None:
@@ -78,7 +80,7 @@ def mask_levels(folder: Path, out: Path, name: str, levels: tuple[int, ...]) -> 
         body = read_body(folder)
         dims = {key: entry.input_dim for key, entry in body.items()}
         spec = PruneSpec.from_mapping({**PRUNED[name], "per_mille": level})
-        needs = {"magnitude": None, "sparsegpt": "hessians"}.get(spec.score, "norms")
+        needs = {"magnitude": None, "sparsegpt": "factors"}.get(spec.score, "norms")
         found = read_tensors(out / f"{needs}.safetensors") if needs else {}
         mask = build_layerwise_mask({key: entry.tensor for key, entry in body.items()}, dims, spec, found)
         write_mask(out / f"{name}.safetensors", mask, spec, code="")
@@ -89,8 +91,8 @@ def quantize_levels(folder: Path, out: Path, name: str, levels: tuple[int, ...])
         body = read_body(folder)
         dims = {key: entry.input_dim for key, entry in body.items()}
         spec = QuantSpec.from_mapping({**QUANTIZED[name], "bits": bits})
-        hessians = read_hessians(out / "hessians.safetensors") if name == "gptq" else None
-        made = quantize_weights({key: entry.tensor for key, entry in body.items()}, dims, spec, hessians)
+        factors = read_factors(out / "factors.safetensors") if name == "gptq" else None
+        made = quantize_weights({key: entry.tensor for key, entry in body.items()}, dims, spec, factors)
         write_quantized(out / f"{name}.safetensors", made, dims, spec, code="")
 
 
@@ -115,7 +117,7 @@ def apart(stage: Callable[[], None]) -> tuple[float, float]:
 def stages(folder: Path, out: Path) -> None:
     print("| stage | s | peak MiB | three levels, s | a further level, to the first |")
     print("| --- | ---: | ---: | ---: | ---: |", flush=True)
-    for name, hessians in (("calibrate, norms", False), ("calibrate, Hessians too", True)):
+    for name, hessians in (("calibrate, norms", False), ("calibrate, factors too", True)):
         seconds, peak = apart(lambda hessians=hessians: calibrate(folder, out, hessians=hessians))
         print(f"| {name} | {seconds:.1f} | {peak:.0f} | | |", flush=True)
     for names, run, levels in ((PRUNED, mask_levels, LEVELS), (QUANTIZED, quantize_levels, BITS)):
@@ -255,9 +257,7 @@ def main() -> None:
         if "load" in options.parts:
             if "stages" not in options.parts:
                 calibrate(folder, Path(out), hessians=True)
-                write_tensors(
-                    Path(out) / "norms.safetensors", read_tensors(Path(out) / "hessians.safetensors")
-                )
+                shutil.copy(Path(out) / "factors.safetensors", Path(out) / "norms.safetensors")
                 mask_levels(folder, Path(out), "wanda", (500,))
                 mask_levels(folder, Path(out), "sparsegpt", (500,))
                 quantize_levels(folder, Path(out), "rtn", (4,))

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from architectures import ARCHITECTURES, make_tokens, save_checkpoint
-from junkdna.calibration import collect_statistics
+from junkdna.calibration import collect_statistics, stream_statistics
 from junkdna.compression.budgets import block_of, erk_budget, global_counts, owl_budget
 from junkdna.compression.calibrated import budget_of, build_layerwise_mask, shuffle_mask
+from junkdna.compression.hessian import upper_inverse_factor, with_factors
 from junkdna.compression.masks import removed_by, unpack
 from junkdna.compression.quantization import QuantSpec
 from junkdna.compression.quantize import quantize_weights
@@ -42,7 +43,8 @@ def some_layers() -> tuple[dict, dict, dict]:
         width = shape[INPUT_DIMS[name]]
         inputs[name] = draw.normal(size=(width, 90)) * draw.gamma(1.0, size=(width, 1))
         statistics[f"norms:{name}"] = torch.from_numpy((inputs[name] ** 2).sum(axis=1)).float()
-        statistics[f"hessians:{name}"] = torch.from_numpy(inputs[name] @ inputs[name].T).float()
+        hessian = torch.from_numpy(inputs[name] @ inputs[name].T).float()
+        statistics[f"factors:{name}"] = upper_inverse_factor(hessian)
     return weights, inputs, statistics
 
 
@@ -139,7 +141,7 @@ def test_sparsegpt_is_laid_out_as_the_weights_are(selection):
     for name, weight in weights.items():
         kept, moved = prune_sparsegpt(
             matrix_of(name, weight),
-            statistics[f"hessians:{name}"],
+            statistics[f"factors:{name}"],
             num_removed=round(weight.numel() * what.per_mille / 1000),
             keep=what.keep,
             group=what.group,
@@ -151,14 +153,25 @@ def test_sparsegpt_is_laid_out_as_the_weights_are(selection):
 
 
 def test_a_layer_without_statistics_goes_by_magnitude():
-    weights, _, _ = some_layers()
+    weights, _, statistics = some_layers()
+    seen = {name: value for name, value in statistics.items() if name.endswith(":odd")}
+    unseen = [name for name in weights if name != "odd"]
     by_magnitude = build_layerwise_mask(weights, INPUT_DIMS, spec("magnitude", "row", 500), {})
-    by_wanda = build_layerwise_mask(weights, INPUT_DIMS, spec("wanda", "row", 500), {})
-    assert all(torch.equal(by_magnitude.bits[name], by_wanda.bits[name]) for name in weights)
-    packed = build_layerwise_mask(weights, INPUT_DIMS, spec("sparsegpt", "layer", 500), {})
-    for name, weight in weights.items():
+    by_wanda = build_layerwise_mask(weights, INPUT_DIMS, spec("wanda", "row", 500), seen)
+    assert all(torch.equal(by_magnitude.bits[name], by_wanda.bits[name]) for name in unseen)
+    assert not torch.equal(by_magnitude.bits["odd"], by_wanda.bits["odd"])
+    packed = build_layerwise_mask(weights, INPUT_DIMS, spec("sparsegpt", "layer", 500), seen)
+    for name in unseen:
         kept = unpack(packed.bits[name], packed.shapes[name])
-        torch.testing.assert_close(packed.weights[name], weight * kept)
+        torch.testing.assert_close(packed.weights[name], weights[name] * kept)
+
+
+@pytest.mark.parametrize(
+    ("score", "selection", "kind"), [("wanda", "row", "norms"), ("sparsegpt", "layer", "factors")]
+)
+def test_statistics_of_no_layer_are_told(score, selection, kind):
+    with pytest.raises(ValueError, match=f"{score} needs {kind}, and the calibration statistics hold none"):
+        build_layerwise_mask(some_layers()[0], INPUT_DIMS, spec(score, selection, 500), {})
 
 
 def test_weights_that_are_no_numbers_have_no_order():
@@ -223,7 +236,7 @@ def test_owl_spares_the_blocks_with_outliers():
 def test_every_method_takes_every_architecture(architecture, tmp_path):
     save_checkpoint(tmp_path, architecture, tied=False)
     model = load_classifier(tmp_path, num_labels=2, seed=0)
-    statistics = collect_statistics(model, make_tokens(pad=0), hessians=True)
+    statistics = dict(with_factors(stream_statistics(model, make_tokens(pad=0), hessians=True)))
     found = prunable_weights(model, "body")
     weights = {name: weight.tensor.detach() for name, weight in found.items()}
     dims = {name: weight.input_dim for name, weight in found.items()}
@@ -244,7 +257,8 @@ def test_every_method_takes_every_architecture(architecture, tmp_path):
 
 def test_masks_and_codes_come_from_the_statistics_without_the_model(tmp_path, monkeypatch):
     save_checkpoint(tmp_path, "bert", tied=False)
-    statistics = collect_statistics(load_classifier(tmp_path, 2, 0), make_tokens(pad=0), hessians=True)
+    model = load_classifier(tmp_path, 2, 0)
+    statistics = dict(with_factors(stream_statistics(model, make_tokens(pad=0), hessians=True)))
 
     def refuse(*_, **__):
         raise AssertionError("the model ran")
@@ -259,6 +273,6 @@ def test_masks_and_codes_come_from_the_statistics_without_the_model(tmp_path, mo
         for per_mille in (300, 600):
             packed = build_layerwise_mask(weights, dims, spec(score, selection, per_mille), statistics)
             assert packed.bits.keys() == weights.keys()
-    hessians = {name: statistics[f"hessians:{name}"] for name in weights}
+    factors = {name: statistics[f"factors:{name}"] for name in weights}
     what = QuantSpec(method="gptq", bits=3, group=0, symmetric=True)
-    assert quantize_weights(weights, dims, what, hessians).keys() == weights.keys()
+    assert quantize_weights(weights, dims, what, factors).keys() == weights.keys()

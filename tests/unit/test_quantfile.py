@@ -7,6 +7,7 @@ import torch
 
 from architectures import ARCHITECTURES, save_checkpoint
 from junkdna.artifacts import read_metadata
+from junkdna.compression.hessian import upper_inverse_factor
 from junkdna.compression.quantization import QuantSpec, dequantize, fake_quantize
 from junkdna.compression.quantize import quantize_weights
 from junkdna.models import read_body
@@ -55,10 +56,10 @@ def test_gptq_weights_come_back_from_their_file(tmp_path):
     weights = {"wide": torch.randn(10, 24, generator=draw), "turned": torch.randn(24, 6, generator=draw)}
     dims = {"wide": 1, "turned": 0}
     inputs = torch.randn(200, 24, generator=draw)
-    hessians = {name: inputs.t() @ inputs for name in ("wide", "turned")}
+    factors = {name: upper_inverse_factor(inputs.t() @ inputs) for name in ("wide", "turned")}
     weights["unseen"], dims["unseen"] = torch.randn(5, 24, generator=draw), 1
     spec = QuantSpec(method="gptq", bits=3, group=8, symmetric=False)
-    made = quantize_weights(weights, dims, spec, hessians)
+    made = quantize_weights(weights, dims, spec, factors)
     write_quantized(tmp_path / "q.safetensors", made, dims, spec, code="x")
     for name, each in read_quantized(tmp_path / "q.safetensors").items():
         assert torch.equal(each.codes, made[name].codes)
@@ -69,7 +70,7 @@ def test_gptq_weights_come_back_from_their_file(tmp_path):
     assert found["turned"].shape == (24, 6)
     rounded = quantize_weights(weights, dims, QuantSpec(method="rtn", bits=3, group=8, symmetric=False))
     assert not torch.equal(made["wide"].codes, rounded["wide"].codes)
-    # Without a Hessian, as with one that couples no inputs.
+    # Without a factor, as with one that couples no inputs.
     assert torch.equal(made["unseen"].codes, rounded["unseen"].codes)
     apart = quantize_weights({"wide": weights["wide"]}, dims, spec, {"wide": torch.eye(24)})
     assert torch.equal(apart["wide"].codes, rounded["wide"].codes)
@@ -78,7 +79,7 @@ def test_gptq_weights_come_back_from_their_file(tmp_path):
 def test_what_cannot_be_quantized_is_told():
     spec = QuantSpec(method="gptq", bits=4, group=0, symmetric=True)
     rtn = QuantSpec(method="rtn", bits=4, group=0, symmetric=True)
-    with pytest.raises(ValueError, match="gptq needs Hessians, and the statistics hold none"):
+    with pytest.raises(ValueError, match="gptq needs factors of Hessians, and the statistics hold none"):
         quantize_weights({"a": torch.ones(2, 3)}, {"a": 1}, spec, {"b": torch.eye(3)})
     with pytest.raises(ValueError, match="a holds a weight that is NaN or infinite"):
         quantize_weights({"a": torch.tensor([[1.0, float("nan")]])}, {"a": 1}, rtn)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from junkdna.compression.gptq import quantize_gptq
-from junkdna.compression.hessian import upper_inverse_factor
+from junkdna.compression.hessian import split_factor, upper_inverse_factor, with_factors
 from junkdna.compression.quantization import QuantSpec, dequantize, quantize_rtn
 from junkdna.compression.sparsegpt import prune_sparsegpt
 
@@ -86,6 +86,10 @@ def reference_sparsegpt(weight: np.ndarray, hessian: np.ndarray, *, share=0.0, k
     return kept, weight * kept
 
 
+def factor_of(x: torch.Tensor) -> torch.Tensor:
+    return upper_inverse_factor((x @ x.T).float(), DAMPING)
+
+
 def output_error(weight: torch.Tensor, new: torch.Tensor, x: torch.Tensor) -> float:
     return float(((new.double() - weight.double()) @ x).square().sum())
 
@@ -93,8 +97,8 @@ def output_error(weight: torch.Tensor, new: torch.Tensor, x: torch.Tensor) -> fl
 def test_the_factor_holds_the_inverse_of_every_remaining_block():
     _, x = layer(1, 12, 40)
     hessian = (x @ x.T).numpy()
-    factor, dead = upper_inverse_factor(torch.from_numpy(hessian), DAMPING)
-    assert not dead.any()
+    factor = upper_inverse_factor(torch.from_numpy(hessian), DAMPING)
+    assert not split_factor(factor)[1].any()
     for j in range(12):
         inverse = np.linalg.inv(damped(hessian)[j:, j:])
         assert float(factor[j, j] ** 2) == pytest.approx(inverse[0, 0], rel=1e-4)
@@ -110,7 +114,7 @@ def test_the_factor_holds_the_inverse_of_every_remaining_block():
 def test_gptq_follows_the_reference(bits, group, symmetric):
     weight, x = layer(24, 200, 400, seed=bits)
     spec = QuantSpec(method="gptq", bits=bits, group=group, symmetric=symmetric)
-    made = dequantize(quantize_gptq(weight, (x @ x.T).float(), spec, damping=DAMPING), group).double()
+    made = dequantize(quantize_gptq(weight, factor_of(x), spec), group).double()
     expected = reference_gptq(weight.double().numpy(), (x @ x.T).numpy(), spec)
     # A value within rounding error of the middle of two codes may go either way, and then the rest of its row.
     same = np.isclose(made.numpy(), expected, rtol=1e-4, atol=1e-6)
@@ -122,7 +126,7 @@ def test_gptq_follows_the_reference(bits, group, symmetric):
 def test_unstructured_sparsegpt_follows_the_reference(share):
     weight, x = layer(16, 256, 600, seed=round(100 * share))
     num_removed = round(weight.numel() * share)
-    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), num_removed=num_removed, damping=DAMPING)
+    kept, new = prune_sparsegpt(weight, factor_of(x), num_removed=num_removed)
     expected_kept, expected = reference_sparsegpt(weight.double().numpy(), (x @ x.T).numpy(), share=share)
     assert (kept.numpy() == expected_kept).mean() >= 0.999
     rows = (kept.numpy() == expected_kept).all(axis=1)
@@ -133,7 +137,7 @@ def test_unstructured_sparsegpt_follows_the_reference(share):
 @pytest.mark.parametrize(("keep", "group"), [(2, 4), (4, 8), (1, 8), (3, 7)])
 def test_structured_sparsegpt_follows_the_reference(keep, group):
     weight, x = layer(16, 28 * 8, 600, seed=group)
-    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), keep=keep, group=group, damping=DAMPING)
+    kept, new = prune_sparsegpt(weight, factor_of(x), keep=keep, group=group)
     expected_kept, expected = reference_sparsegpt(
         weight.double().numpy(), (x @ x.T).numpy(), keep=keep, group=group
     )
@@ -145,7 +149,7 @@ def test_structured_sparsegpt_follows_the_reference(keep, group):
 
 def test_sparsity_is_exact_over_blocks_of_any_width():
     weight, x = layer(7, 300, 500)
-    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), num_removed=701)
+    kept, new = prune_sparsegpt(weight, factor_of(x), num_removed=701)
     assert int((~kept).sum()) == 701
     assert (new[~kept] == 0).all()
 
@@ -153,7 +157,7 @@ def test_sparsity_is_exact_over_blocks_of_any_width():
 @pytest.mark.parametrize(("columns", "keep", "group"), [(30, 2, 4), (131, 2, 4), (259, 1, 8), (5, 3, 7)])
 def test_a_shorter_last_group_keeps_its_share_rounded_up(columns, keep, group):
     weight, x = layer(9, columns, 4 * columns)
-    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), keep=keep, group=group)
+    kept, new = prune_sparsegpt(weight, factor_of(x), keep=keep, group=group)
     for start in range(0, columns, group):
         size = min(group, columns - start)
         assert (kept[:, start : start + group].sum(dim=1) == -(-size * keep // group)).all()
@@ -162,10 +166,10 @@ def test_a_shorter_last_group_keeps_its_share_rounded_up(columns, keep, group):
 
 def test_second_order_methods_disturb_the_output_less():
     weight, x = layer(64, 256, 1000)
-    hessian = (x @ x.T).float()
+    factor = factor_of(x)
     for bits in (3, 4, 6):
         spec = QuantSpec(method="rtn", bits=bits, group=64, symmetric=False)
-        gptq = dequantize(quantize_gptq(weight, hessian, spec), 64)
+        gptq = dequantize(quantize_gptq(weight, factor, spec), 64)
         assert output_error(weight, gptq, x) < output_error(
             weight, dequantize(quantize_rtn(weight, spec), 64), x
         )
@@ -174,15 +178,27 @@ def test_second_order_methods_disturb_the_output_less():
     for scores in (weight.abs(), weight.abs() * norms):
         lowest = scores.argsort(dim=1)[:, :128]
         errors.append(output_error(weight, weight.scatter(1, lowest, 0.0), x))
-    _, pruned = prune_sparsegpt(weight, hessian, num_removed=64 * 128)
+    _, pruned = prune_sparsegpt(weight, factor, num_removed=64 * 128)
     assert output_error(weight, pruned, x) < errors[1] < errors[0]
 
 
 def test_a_dead_input_is_pruned_and_few_inputs_are_told():
     weight, x = layer(8, 32, 200)
     x[5] = 0
-    kept, new = prune_sparsegpt(weight, (x @ x.T).float(), keep=2, group=4)
+    kept, new = prune_sparsegpt(weight, factor_of(x), keep=2, group=4)
     assert not kept[:, 5].any() and new.isfinite().all()
+    asymmetric = QuantSpec(method="gptq", bits=4, group=0, symmetric=False)
+    assert (dequantize(quantize_gptq(weight, factor_of(x), asymmetric), 0)[:, 5] == 0).all()
     few = layer(8, 32, 3)[1]
     with pytest.raises(ValueError, match="more calibration sequences"):
-        quantize_gptq(weight, -(few @ few.T), QuantSpec(method="gptq", bits=4, group=0, symmetric=True))
+        upper_inverse_factor(-(few @ few.T))
+
+
+def test_factors_take_the_place_of_hessians_as_they_come():
+    _, x = layer(1, 12, 40)
+    hessian = (x @ x.T).float()
+    given = {"norms:a.weight": hessian.diagonal(), "hessians:a.weight": hessian}
+    found = dict(with_factors(given.items()))
+    assert list(found) == ["norms:a.weight", "factors:a.weight"]
+    assert torch.equal(found["norms:a.weight"], hessian.diagonal())
+    assert torch.equal(found["factors:a.weight"], upper_inverse_factor(hessian))

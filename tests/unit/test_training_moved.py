@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from junkdna.calibration import collect_statistics
+from junkdna.calibration import stream_statistics
 from junkdna.compression.calibrated import build_layerwise_mask
+from junkdna.compression.hessian import with_factors
 from junkdna.maskfile import read_start, write_mask
 from junkdna.models import load_classifier, prunable_weights
 from junkdna.specs import PruneSpec
@@ -19,7 +20,7 @@ def pruned(tmp_path):
     """A checkpoint, its mask file of SparseGPT, and its weights as they were."""
     checkpoint = save_checkpoint(tmp_path / "model")
     model = load_classifier(checkpoint, 2, 0)
-    statistics = collect_statistics(model, make_tokens(20, 3), hessians=True)
+    statistics = dict(with_factors(stream_statistics(model, make_tokens(20, 3), hessians=True)))
     found = prunable_weights(model, "body")
     weights = {name: entry.tensor.detach().clone() for name, entry in found.items()}
     spec = PruneSpec.from_mapping(RECIPE)

@@ -7,6 +7,7 @@ import torch
 from transformers import GPT2Config, GPT2Model
 
 import junkdna.training.steps as steps
+from junkdna.compression.hessian import upper_inverse_factor
 from junkdna.compression.quantization import QuantSpec, dequantize, fake_quantize, snap
 from junkdna.compression.quantize import quantize_weights
 from junkdna.models import load_classifier, prunable_weights
@@ -43,8 +44,8 @@ def gptq_of(checkpoint):
     inputs = {
         name: torch.randn(99, weight.shape[dims[name]], generator=draw) for name, weight in weights.items()
     }
-    hessians = {name: each.t() @ each for name, each in inputs.items()}
-    return quantize_weights(weights, dims, QuantSpec.from_mapping(GPTQ), hessians)
+    factors = {name: upper_inverse_factor(each.t() @ each) for name, each in inputs.items()}
+    return quantize_weights(weights, dims, QuantSpec.from_mapping(GPTQ), factors)
 
 
 def test_a_run_starts_from_the_rounded_weights_and_leaves_the_others_alone(checkpoint, tmp_path):

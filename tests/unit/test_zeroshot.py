@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from configs import SCHEMA, lines, user
 from junkdna.checking import check
+from junkdna.compression.hessian import upper_inverse_factor
 from junkdna.compression.masks import build_mask
 from junkdna.compression.quantization import QuantSpec, as_matrix, dequantize
 from junkdna.compression.quantize import quantize_weights
@@ -190,9 +191,9 @@ def test_a_quantized_run_has_the_weights_of_its_codes(checkpoint, tmp_path, reci
     dims = {name: each.input_dim for name, each in body.items()}
     draw = torch.Generator().manual_seed(0)
     rows = {n: torch.randn(50, each.tensor.shape[dims[n]], generator=draw) for n, each in body.items()}
-    hessians = {name: each.T @ each for name, each in rows.items()}
+    factors = {name: upper_inverse_factor(each.T @ each) for name, each in rows.items()}
     weights = {name: each.tensor for name, each in body.items()}
-    codes = quantize_weights(weights, dims, QuantSpec.from_mapping(recipe), hessians)
+    codes = quantize_weights(weights, dims, QuantSpec.from_mapping(recipe), factors)
     outcome = run(checkpoint, tmp_path, recipe, "zero-shot", quantized=codes)
     for name, each in prunable_weights(outcome.model, "body").items():
         assert torch.equal(each.tensor, as_matrix(dequantize(codes[name], 8), dims[name]))

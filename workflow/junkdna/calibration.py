@@ -51,12 +51,17 @@ def collect_statistics(
     model: PreTrainedModel, tokens: Tokens, *, hessians: bool, budget: int = BUDGET
 ) -> dict[str, Tensor]:
     """Return what `stream_statistics` yields; for models whose Hessians fit main memory all at once."""
-    return dict(stream_statistics(model, tokens, hessians=hessians, budget=budget))
+    found = stream_statistics(model, tokens, hessians=hessians, budget=budget)
+    return {name: total.cpu() for name, total in found}
 
 
 def statistics_names(model: PreTrainedModel) -> list[str]:
-    """All names that `stream_statistics` may yield."""
-    return [f"{kind}:{name}" for kind in ("norms", "hessians") for name in prunable_weights(model, "body")]
+    """All names that `stream_statistics` may yield, and `with_factors` after it."""
+    return [
+        f"{kind}:{name}"
+        for kind in ("norms", "hessians", "factors")
+        for name in prunable_weights(model, "body")
+    ]
 
 
 def stream_statistics(
@@ -65,9 +70,9 @@ def stream_statistics(
     """Sum up the squares of each layer's inputs x over all tokens that are no padding, in float32.
 
     Yields, for each weight of scope `body`, `norms:<name>`, the sum of x^2 [inputs], and where asked
-    `hessians:<name>`, the sum of x x^T [inputs, inputs]. One pass over the sequences serves all layers whose
-    Hessians together fit `budget` bytes of the model's device; else there are as many passes as it takes, so
-    that no more than that is ever held, whatever the size of the model. A layer that never sees a token
+    `hessians:<name>`, the sum of x x^T [inputs, inputs]; all on the model's device. One pass over the sequences
+    serves all layers whose Hessians together fit `budget` bytes there; else there are as many passes as it takes,
+    so that no more than that is ever held, whatever the size of the model. A layer that never sees a token
     (DeBERTa's projections of relative positions, where they have weights of their own) has no entry.
     The decoder of T5 reads the text itself: of its positions, too, those beyond the text are padding.
     """
@@ -87,7 +92,7 @@ def stream_statistics(
                 sums.start_batch(mask.bool())
                 model(**inputs)
         for name in list(sums.totals):
-            yield name, sums.totals.pop(name).cpu()
+            yield name, sums.totals.pop(name)
     model.train(training)
 
 

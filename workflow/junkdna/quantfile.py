@@ -81,7 +81,7 @@ def read_dequantized(path: str | Path) -> dict[str, Tensor]:
     }
 
 
-def read_hessians(path: str | Path) -> dict[str, Tensor]:
-    """Read the Hessians of calibration statistics by the names of the weights."""
+def read_factors(path: str | Path) -> dict[str, Tensor]:
+    """Read the factors of calibration statistics by the names of the weights."""
     found = read_tensors(path)
-    return {key.removeprefix("hessians:"): each for key, each in found.items() if key.startswith("hessians:")}
+    return {key.removeprefix("factors:"): each for key, each in found.items() if key.startswith("factors:")}

@@ -1,7 +1,8 @@
 """Calibration: the inputs of each layer on a little text, for the scores and roundings that ask for them.
 
 Needs checkpoints and tokens. Gives results/calibration/{checkpoint}/{calibration}/statistics.safetensors: for each
-prunable weight the sum of the squares of its inputs and, where a recipe of the study asks for it, their Hessian.
+prunable weight the sum of the squares of its inputs and, where a recipe of the study asks for it, a factor of the
+inverse of their Hessian (junkdna.compression.hessian).
 """
 
 

@@ -10,6 +10,7 @@ import torch
 
 from junkdna.artifacts import stream_tensors
 from junkdna.calibration import choose_sequences, statistics_names, stream_statistics
+from junkdna.compression.hessian import with_factors
 from junkdna.devices import take_device
 from junkdna.models import load_classifier
 from junkdna.tokens import read_tokens
@@ -24,7 +25,7 @@ tokens = choose_sequences(
 )
 model = load_classifier(Path(snakemake.input.manifest).parent, num_labels=2, seed=0)
 model.to(take_device(snakemake.resources.gpu))
-statistics = stream_statistics(model, tokens, hessians=params.hessians)
+statistics = with_factors(stream_statistics(model, tokens, hessians=params.hessians))
 facts = {
     "sequences": len(tokens.offsets) - 1,
     "tokens": len(tokens.input_ids),

@@ -29,14 +29,20 @@ def build_layerwise_mask(
     """Select the weights that stay, one layer after the other; any score with any selection.
 
     weights, input_dims: see `junkdna.compression.masks.build_packed_mask`. statistics: see
-    `junkdna.calibration`; what a layer lacks there is taken as 1 (and the identity), which leaves its
-    magnitudes to decide. removed: how many weights of each layer go; None: the share of the spec. Selection
-    `global` holds the scores of all layers at once. The mask of `sparsegpt` comes with new weights, in dtype and
-    layout of the old.
+    `junkdna.calibration` and `junkdna.compression.hessian.with_factors`; what a layer lacks there is taken as 1
+    (and the identity), which leaves its magnitudes to decide. removed: how many weights of each layer go; None: the
+    share of the spec. Selection `global` holds the scores of all layers at once. The mask of `sparsegpt` comes with
+    new weights, in dtype and layout of the old. ValueError for weights that are no numbers, and for statistics that
+    are of none of them.
     """
     for name, weight in weights.items():
         if not weight.isfinite().all():
             raise ValueError(f"tensor {name!r}: some weights are NaN or infinite")
+    kind = "factors" if spec.score == "sparsegpt" else "norms" if spec.score in ACTIVATION_SCORES else ""
+    if kind and not any(f"{kind}:{name}" in statistics for name in weights):
+        raise ValueError(
+            f"{spec.score} needs {kind}, and the calibration statistics hold none of these weights"
+        )
     if spec.selection == "global":
         assert removed is None and spec.score != "sparsegpt", spec
         removed = global_counts(_all_scores(weights, input_dims, spec, statistics), spec.per_mille)
@@ -46,9 +52,9 @@ def build_layerwise_mask(
         matrix = as_matrix(weight.detach(), dim)
         num_removed = removed[name] if removed else count_removed(weight.numel(), spec.per_mille)
         if spec.score == "sparsegpt":
-            hessian = statistics.get(f"hessians:{name}", torch.eye(matrix.shape[1]))
+            factor = statistics.get(f"factors:{name}", torch.eye(matrix.shape[1]))
             kept, moved = prune_sparsegpt(
-                matrix, hessian, num_removed=num_removed, keep=spec.keep, group=spec.group
+                matrix, factor, num_removed=num_removed, keep=spec.keep, group=spec.group
             )
             new[name] = as_matrix(moved, dim).to(weight.dtype).contiguous()
         else:

@@ -6,7 +6,7 @@ Frantar, Ashkboos, Hoefler and Alistarh, GPTQ, ICLR 2023, algorithm 1, columns i
 import torch
 from torch import Tensor
 
-from junkdna.compression.hessian import upper_inverse_factor
+from junkdna.compression.hessian import split_factor
 from junkdna.compression.quantization import Quantized, QuantSpec, decode, encode, fit_grid
 
 # Columns whose updates are applied to the rest of the matrix at once; it changes speed, not the result.
@@ -14,16 +14,17 @@ BLOCK = 128
 
 
 @torch.no_grad()
-def quantize_gptq(weight: Tensor, hessian: Tensor, spec: QuantSpec, *, damping: float = 0.01) -> Quantized:
+def quantize_gptq(weight: Tensor, factor: Tensor, spec: QuantSpec) -> Quantized:
     """Quantize weights [rows, columns] so that the layer's output on the calibration inputs changes little.
 
-    hessian: [columns, columns], see `junkdna.compression.hessian`. The grid of a group is fitted when its
-    first column is reached, to the weights as they have been updated by then; that of a whole row (group 0)
-    to the weights as they were.
+    factor: [columns, columns], see `junkdna.compression.hessian.upper_inverse_factor`. The grid of a group is
+    fitted when its first column is reached, to the weights as they have been updated by then; that of a whole row
+    (group 0) to the weights as they were.
     """
     work = weight.float().clone()
     rows, columns = work.shape
-    factor, dead = upper_inverse_factor(hessian.to(work.device), damping)
+    factor = factor.to(work.device)
+    diagonal, dead = split_factor(factor)
     work[:, dead] = 0
     size = spec.group or columns
     codes = torch.empty(rows, columns, dtype=torch.uint8, device=work.device)
@@ -41,7 +42,7 @@ def quantize_gptq(weight: Tensor, hessian: Tensor, spec: QuantSpec, *, damping: 
                 grids.append(fit_grid(ahead, spec.bits, symmetric=spec.symmetric))
             code = encode(work[:, column : column + 1], *grids[-1], spec.bits, symmetric=spec.symmetric)
             codes[:, column] = code[:, 0]
-            error = (work[:, column] - decode(code, *grids[-1])[:, 0]) / factor[column, column]
+            error = (work[:, column] - decode(code, *grids[-1])[:, 0]) / diagonal[column]
             work[:, column:end] -= error[:, None] * factor[column, column:end]
             errors[:, column - start] = error
         work[:, end:] -= errors @ factor[start:end, end:]

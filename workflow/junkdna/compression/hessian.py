@@ -5,18 +5,24 @@ H = X X^T [inputs, inputs] (Hassibi & Stork, NeurIPS 1992; Frantar & Alistarh, N
 do not matter to any method here.
 """
 
+from collections.abc import Iterable, Iterator
+
 import torch
 from torch import Tensor
 
+# Share of the mean of the diagonal that is added to it, as both papers do.
+DAMPING = 0.01
 
-def upper_inverse_factor(hessian: Tensor, damping: float) -> tuple[Tensor, Tensor]:
-    """Return the upper Cholesky factor U of (H + lambda I)^-1 = U^T U, and which inputs were never active.
+
+def upper_inverse_factor(hessian: Tensor, damping: float = DAMPING) -> Tensor:
+    """Return the upper Cholesky factor U of (H + lambda I)^-1 = U^T U, float32; zeros for inputs never active.
 
     hessian: [inputs, inputs], float32 or 64. damping: lambda as a share of the mean of the diagonal. Row j
     of U holds what is needed once the columns before j are fixed: U[j, j]^2 is the j-th diagonal entry of the
     inverse of the remaining block, U[j, j:] / U[j, j] the update of the remaining columns (Frantar et al.,
-    ICLR 2023, section 3.3). Dead inputs (never active) get a diagonal of 1. The inverse is made in float64: with
-    few calibration inputs H is nearly singular. Raises ValueError where even so it is not positive definite.
+    ICLR 2023, section 3.3). An input that was never active (H[j, j] = 0) goes with no other and its weight does
+    nothing: its row of U is 0, by which `split_factor` knows it. The inverse is made in float64: with few
+    calibration inputs H is nearly singular. Raises ValueError where even so it is not positive definite.
     """
     hessian = hessian.double().clone()
     diagonal = hessian.diagonal()
@@ -29,6 +35,25 @@ def upper_inverse_factor(hessian: Tensor, damping: float) -> tuple[Tensor, Tenso
     if failed:
         raise ValueError(
             f"calibration: the Hessian of a layer with {len(hessian)} inputs is not positive definite at damping "
-            f"{damping}; take more calibration sequences, or a larger damping (0.1)"
+            f"{damping}; take more calibration sequences"
         )
-    return factor.float(), dead
+    factor[dead] = 0
+    return factor.float()
+
+
+def split_factor(factor: Tensor) -> tuple[Tensor, Tensor]:
+    """The diagonal [inputs] of what `upper_inverse_factor` made, 1 where it is 0, and where it is (never active)."""
+    diagonal = factor.diagonal()
+    dead = diagonal == 0
+    return torch.where(dead, 1.0, diagonal), dead
+
+
+def with_factors(statistics: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+    """Turn each `hessians:<name>` of calibration statistics into `factors:<name>` as they come.
+
+    All levels and methods that look at a Hessian need this factor of it and nothing else, and making it takes about
+    as long as all that follows.
+    """
+    for name, value in statistics:
+        kind, _, layer = name.partition(":")
+        yield (f"factors:{layer}", upper_inverse_factor(value)) if kind == "hessians" else (name, value)
