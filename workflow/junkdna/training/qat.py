@@ -88,8 +88,8 @@ def take_quantized(
     weights, dims = _body_for(model, quantized)
     spec = QuantSpec.from_mapping(recipe)
     for name, weight in weights.items():
-        made = dequantize(_moved(quantized[name], weight.device), spec.group)
-        weight.data = as_matrix(made, dims[name]).to(weight.dtype).contiguous()
+        made = dequantize(_moved(quantized[name], weight.device), spec.group, dims[name])
+        weight.data = made.to(weight.dtype)
     return Quantization(spec, weights, dims, [], None)
 
 

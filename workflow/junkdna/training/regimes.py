@@ -170,12 +170,12 @@ def _start_masked(pruning: Pruning, moved: Mapping[str, Tensor]) -> None:
     """Set the pruned weights to 0, and the kept ones to their new values, if they have any."""
     for name, weight in pruning.weights.items():
         # The freshly loaded weights are pages of the file: taking new ones is cheaper than writing on them.
-        weight.data = moved.get(name, weight).to(weight) * pruning.kept[name]
+        weight.data = pruning.kept[name].to(weight.dtype).mul_(moved.get(name, weight).to(weight))
 
 
 def _achieved_sparsity(kept: Mapping[str, Tensor]) -> float:
     total = sum(mask.numel() for mask in kept.values())
-    return (total - sum(int(mask.sum()) for mask in kept.values())) / total
+    return (total - sum(int(mask.sum(dtype=torch.int32)) for mask in kept.values())) / total
 
 
 def _hold(pruning: Pruning) -> None:
