@@ -23,8 +23,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 import transformers
 
-from junkdna.artifacts import read_tensors, write_tensors
-from junkdna.calibration import stream_statistics
+from junkdna.artifacts import read_tensors, stream_tensors
+from junkdna.calibration import statistics_names, stream_statistics
 from junkdna.compression.calibrated import build_layerwise_mask
 from junkdna.compression.hessian import with_factors
 from junkdna.compression.quantization import QuantSpec
@@ -70,8 +70,9 @@ def random_tokens() -> Tokens:
 
 def calibrate(folder: Path, out: Path, *, hessians: bool) -> None:
     model = load_classifier(folder, num_labels=2, seed=0)
-    found = dict(with_factors(stream_statistics(model, random_tokens(), hessians=hessians)))
-    write_tensors(out / ("factors.safetensors" if hessians else "norms.safetensors"), found)
+    statistics = with_factors(stream_statistics(model, random_tokens(), hessians=hessians))
+    name = "factors.safetensors" if hessians else "norms.safetensors"
+    stream_tensors(out / name, statistics, statistics_names(model), {})
 
 
 def mask_levels(folder: Path, out: Path, name: str, levels: tuple[int, ...]) -> None:

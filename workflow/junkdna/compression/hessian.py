@@ -38,7 +38,8 @@ def upper_inverse_factor(hessian: Tensor, damping: float = DAMPING) -> Tensor:
             f"{damping}; take more calibration sequences"
         )
     factor[dead] = 0
-    return factor.float()
+    # LAPACK leaves it column by column, and what follows reads rows.
+    return factor.float().contiguous()
 
 
 def split_factor(factor: Tensor) -> tuple[Tensor, Tensor]:
