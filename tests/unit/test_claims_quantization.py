@@ -194,6 +194,30 @@ def test_a_study_with_both_kinds_has_the_figures_of_equal_terms(study):
     assert "No level" in str(empty)
 
 
+def test_nf4_with_adapters_has_its_mark_though_it_is_of_one_level():
+    recipes = DENSE | sweep("magnitude", LEVELS) | sweep("wanda", LEVELS[:1])
+    recipes |= {"nf4-w4g64": recipe("nf4", 73.4, method="quantize")}
+    runs = design(tasks=TASKS, recipes=recipes, seeds=range(3), retention=retention)
+    runs.loc[runs["family"] == "nf4", "regime"] = "qlora"
+    facts, stacks = simulate(runs, TASKS, examples=300, rng=np.random.default_rng(0))
+    options = {"axes": AXES, "draws": 20, "seed": 0, "margin": 0.02}
+    tables = tables_of(facts, stacks, tasks=TASKS, recipes=recipes, **options)
+    assert (tables["terms"]["regime"] == "qlora").sum() == 1
+    figures = study_figures(tables["cells"], tables["runs"], AXES, terms=tables["terms"])
+    panels = spec(figures["equal-bytes-depth"])["concat"]
+    assert [panel["title"]["text"] for panel in panels] == [
+        "simulated, magnitude unstructured",
+        "simulated, nf4, qlora",
+    ]
+    drawn_names = {
+        row.get("name") for rows in spec(figures["equal-damage-depth"])["datasets"].values() for row in rows
+    }
+    assert drawn_names - {None} == {"magnitude unstructured", "nf4, qlora"}
+    claims = tables["claims"]
+    compared = claims[claims["claim"].str.startswith("quantization-differs") & (claims["scope"] == "cell")]
+    assert len(compared) == 2 and compared["sentence"].str.contains("nf4").all()
+
+
 def test_the_first_pruned_family_of_the_study_is_compared():
     recipes = (
         DENSE | sweep("wanda", LEVELS) | sweep("magnitude", LEVELS) | sweep("rtn", LEVELS, method="quantize")

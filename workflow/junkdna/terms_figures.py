@@ -23,15 +23,14 @@ def equal_bytes_figure(
     """Draw retention against the bits that a weight takes, a line a task, a panel a family, dense at 16.
 
     cells, runs: of a study, the bits are those of the runs. tasks: easy to hard, the order of the colours. Shown
-    are the regimes whose weights end compressed. All panels share their axes, pruning comes first. A family of a
-    single level is left out where there are others.
+    are the regimes whose weights end compressed. All panels share their axes, pruning comes first. A pruned family
+    of a single level is left out where there are others.
     """
     bits = runs.groupby(CELL, sort=False)["effective_bits"].mean().rename("bits").reset_index()
     own = cells[cells["task"].isin(tasks) & cells["retention_trained"].notna()].merge(bits, on=CELL)
     dense = own[is_dense(own)]
     own = own[~own["regime"].isin(ENDS_DENSE) & (own["family"] != "dense")]
-    several = own[own.groupby(CURVE)["level"].transform("nunique") > 1]
-    own = own if several.empty else several
+    own = _lines(own, CURVE)
     if own.empty:
         return said("No run is usable.", title=title)
     tasks = [task for task in tasks if (own["task"] == task).any()]
@@ -62,13 +61,10 @@ def equal_bytes_figure(
 def equal_damage_figure(terms: pd.DataFrame, *, title: str) -> alt.TopLevelMixin:
     """Draw the separation of the tasks of an axis against the mean damage, a line a family, a panel a checkpoint.
 
-    terms: the rows of one axis, from `terms_table`. Controls are left out, and so is a family of a single level
-    where there are others of its kind. Every line begins at no damage.
+    terms: the rows of one axis, from `terms_table`. Controls are left out, and so is a pruned family of a single
+    level where there are others. Every line begins at no damage.
     """
-    own = terms[~terms["control"].astype(bool)]
-    keys = ["checkpoint", "family", "selection"]
-    several = own[own.groupby(keys)["level"].transform("nunique") > 1]
-    own = own if set(several["method"]) != set(own["method"]) else several
+    own = _lines(terms[~terms["control"].astype(bool)], ["checkpoint", "family", "selection"])
     if own.empty:
         return said("No level is usable on two tasks.", title=title)
     own = own.assign(
@@ -172,6 +168,16 @@ def _damage_panel(rows: pd.DataFrame, *, color: alt.Color, shape: alt.Shape) -> 
             x=x, y=y, color=color, shape=shape, tooltip=tooltip
         ),
     )
+
+
+def _lines(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The rows of what is drawn: of pruning, families of several levels (all, where none has); quantized ones all.
+
+    NF4 has but one level, and a study rarely has more than a few quantized families.
+    """
+    quantized = rows["selection"] == "none"
+    chosen = rows[quantized | (rows.groupby(keys)["level"].transform("nunique") > 1)]
+    return rows if quantized.all() != (chosen["selection"] == "none").all() else chosen
 
 
 def _name(checkpoint: str, family: str, selection: str, regime: str) -> str:
