@@ -12,6 +12,7 @@ from junkdna.artifacts import read_metadata, read_tensors, write_tensors
 from junkdna.compression.quantization import (
     Quantized,
     QuantSpec,
+    as_matrix,
     dequantize,
     mean_bits,
     pack_codes,
@@ -74,7 +75,10 @@ def read_dequantized(path: str | Path) -> dict[str, Tensor]:
     """Read the weights that the codes stand for, float32, each in the shape that the model gives it."""
     metadata = read_metadata(path)
     group, dims = json.loads(metadata["spec"])["group"], json.loads(metadata["input_dims"])
-    return {name: dequantize(each, group, dims[name]) for name, each in read_quantized(path).items()}
+    return {
+        name: as_matrix(dequantize(each, group), dims[name]).contiguous()
+        for name, each in read_quantized(path).items()
+    }
 
 
 def read_factors(path: str | Path) -> dict[str, Tensor]:

@@ -108,26 +108,20 @@ def quantize_rtn(weight: Tensor, spec: QuantSpec) -> Quantized:
     return Quantized(codes, scales, zeros)
 
 
-def dequantize(quantized: Quantized, group: int, input_dim: int = 1) -> Tensor:
-    """Return the weights that the codes stand for, float32 [rows, columns], or [columns, rows] for input_dim 0."""
-    # Codes are turned before they grow to four times their size.
-    codes, codebook = as_matrix(quantized.codes, input_dim).contiguous(), quantized.codebook
-    scales, zeros = (
-        as_matrix(each.float(), input_dim).contiguous().unsqueeze(input_dim + 1)
-        for each in (quantized.scales, quantized.zeros)
-    )
-    made = codes.float() if codebook is None else codebook[codes.int()]
+def dequantize(quantized: Quantized, group: int) -> Tensor:
+    """Return the weights that the codes stand for, float32 [rows, columns]."""
+    columns, codebook = quantized.codes.shape[1], quantized.codebook
+    scales, zeros = quantized.scales.float()[..., None], quantized.zeros.float()[..., None]
+    made = quantized.codes.float() if codebook is None else codebook[quantized.codes.int()]
     # In place, group by group: memory that is touched for the first time costs more than the arithmetic.
-    columns = codes.shape[input_dim]
     size = group or columns
     whole = columns - columns % size
     for start, end, width in ((0, whole, size), (whole, columns, columns - whole)):
         if width and end > start:
-            part = made.narrow(input_dim, start, end - start).unflatten(input_dim, (-1, width))
-            of = (input_dim, start // size, -(-end // size) - start // size)
+            part, of = made[:, start:end].unflatten(1, (-1, width)), slice(start // size, -(-end // size))
             if codebook is None:
-                part.sub_(zeros.narrow(*of))
-            part.mul_(scales.narrow(*of))
+                part.sub_(zeros[:, of])
+            part.mul_(scales[:, of])
     return made
 
 

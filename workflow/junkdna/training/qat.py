@@ -88,8 +88,9 @@ def take_quantized(
     weights, dims = _body_for(model, quantized)
     spec = QuantSpec.from_mapping(recipe)
     for name, weight in weights.items():
-        made = dequantize(_moved(quantized[name], weight.device), spec.group, dims[name])
-        weight.data = made.to(weight.dtype)
+        made = dequantize(_moved(quantized[name], weight.device), spec.group).to(weight.dtype)
+        # A view where the model holds inputs x outputs: products do not mind, and turning would cost a pass.
+        weight.data = as_matrix(made, dims[name])
     return Quantization(spec, weights, dims, [], None)
 
 
