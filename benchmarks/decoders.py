@@ -96,7 +96,7 @@ def main() -> None:
     cells["column"] = np.where(
         bits.notna(),
         bits + " bits",
-        np.where(cells["selection"] == "N:M", cells["recipe"].str.split("-").str[-1], ""),
+        np.where(cells["selection"].str.startswith(PATTERN), cells["recipe"].str.split("-").str[-1], ""),
     )
     plain = cells["column"] == ""
     cells.loc[plain, "column"] = cells.loc[plain, "level"].map("{:g} %".format)
@@ -109,10 +109,11 @@ def main() -> None:
             f"{shown(np.exp(-dense['chance']))}.\n"
         )
         pruned = own[(own["family"] != "dense") & (own["selection"] != "none")]
+        patterned = pruned["selection"].str.startswith(PATTERN)
         quantized = own[(own["family"] != "dense") & (own["selection"] == "none")]
         for part, kind in (
-            (pruned[pruned["selection"] != "N:M"], "weights removed"),
-            (pruned[pruned["selection"] == "N:M"], "N:M"),
+            (pruned[~patterned], "weights removed"),
+            (pruned[patterned], "N:M"),
             (quantized, "bits of a code"),
         ):
             print(f"Perplexity by {kind}:\n")
