@@ -96,7 +96,7 @@ def main() -> None:
     cells["column"] = np.where(
         bits.notna(),
         bits + " bits",
-        np.where(cells["selection"].str.startswith(PATTERN), cells["recipe"].str.split("-").str[-1], ""),
+        np.where(cells["selection"].str.startswith("N:"), cells["recipe"].str.split("-").str[-1], ""),
     )
     plain = cells["column"] == ""
     cells.loc[plain, "column"] = cells.loc[plain, "level"].map("{:g} %".format)
@@ -109,7 +109,7 @@ def main() -> None:
             f"{shown(np.exp(-dense['chance']))}.\n"
         )
         pruned = own[(own["family"] != "dense") & (own["selection"] != "none")]
-        patterned = pruned["selection"].str.startswith(PATTERN)
+        patterned = pruned["selection"].str.startswith("N:")
         quantized = own[(own["family"] != "dense") & (own["selection"] == "none")]
         for part, kind in (
             (pruned[~patterned], "weights removed"),
