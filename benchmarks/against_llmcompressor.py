@@ -79,22 +79,11 @@ def our_layers(checkpoint: Path) -> dict[str, Tensor]:
 
 
 def run_ours(checkpoint: Path, folder: Path, texts: Path, sequences: int) -> None:
-    from junkdna.calibration import collect_statistics
-    from junkdna.tokens import Tokens
+    from junkdna.calibration import collect_statistics, sequences_of
 
     ids = make_ids(checkpoint, texts, sequences)
     count = len(ids)
-    tokens = Tokens(
-        input_ids=ids.flatten().int(),
-        offsets=torch.arange(count + 1) * LENGTH,
-        segments=None,
-        example_id=torch.arange(count),
-        label=torch.zeros(count, dtype=torch.int64),
-        options=None,
-        format="classification",
-        num_labels=2,
-        pad_id=0,
-    )
+    tokens = sequences_of(ids.flatten().int(), [LENGTH] * count, pad_id=0)
     statistics = collect_statistics(our_model(checkpoint), tokens, hessians=True)
     save_file({"ids": ids}, folder / "ids.safetensors")
     save_file(statistics, folder / "statistics.safetensors")

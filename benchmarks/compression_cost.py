@@ -24,7 +24,7 @@ import torch
 import transformers
 
 from junkdna.artifacts import read_tensors, stream_tensors
-from junkdna.calibration import statistics_names, stream_statistics
+from junkdna.calibration import sequences_of, statistics_names, stream_statistics
 from junkdna.compression.calibrated import build_layerwise_mask
 from junkdna.compression.hessian import with_factors
 from junkdna.compression.quantization import QuantSpec
@@ -55,17 +55,8 @@ LEVELS, BITS = (500, 700, 900), (4, 3, 2)
 
 def random_tokens() -> Tokens:
     torch.manual_seed(0)
-    return Tokens(
-        input_ids=torch.randint(1000, 20000, (SEQUENCES * LENGTH,), dtype=torch.int32),
-        offsets=torch.arange(SEQUENCES + 1) * LENGTH,
-        segments=None,
-        example_id=torch.arange(SEQUENCES),
-        label=torch.zeros(SEQUENCES, dtype=torch.int64),
-        options=None,
-        format="classification",
-        num_labels=2,
-        pad_id=0,
-    )
+    ids = torch.randint(1000, 20000, (SEQUENCES * LENGTH,), dtype=torch.int32)
+    return sequences_of(ids, [LENGTH] * SEQUENCES, pad_id=0)
 
 
 def calibrate(folder: Path, out: Path, *, hessians: bool) -> None:

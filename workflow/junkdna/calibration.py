@@ -4,7 +4,7 @@ Hooks on the whole model see every layer's inputs as they are in a forward pass,
 anew here and any architecture goes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -34,16 +34,39 @@ def choose_sequences(tokens: Tokens, *, sequences: int, max_length: int, seed: i
     ends = [min(end, start + max_length) for start, end in zip(starts, ends, strict=True)]
     where = torch.cat([torch.arange(start, end) for start, end in zip(starts, ends, strict=True)])
     lengths = [end - start for start, end in zip(starts, ends, strict=True)]
-    return Tokens(
-        input_ids=tokens.input_ids[where],
-        offsets=torch.tensor(np.cumsum([0, *lengths])),
-        segments=None if tokens.segments is None else tokens.segments[where],
+    segments = None if tokens.segments is None else tokens.segments[where]
+    return sequences_of(
+        tokens.input_ids[where],
+        lengths,
+        pad_id=tokens.pad_id,
+        segments=segments,
         example_id=torch.from_numpy(chosen),
-        label=torch.zeros(len(chosen), dtype=torch.int64),
+    )
+
+
+def sequences_of(
+    input_ids: Tensor,
+    lengths: Sequence[int],
+    *,
+    pad_id: int,
+    segments: Tensor | None = None,
+    example_id: Tensor | None = None,
+) -> Tokens:
+    """Text that is only looked at: `input_ids` int32 [tokens] cut into sequences of these lengths, labels all 0.
+
+    example_id: [sequences]; their numbers where it is not given.
+    """
+    count = len(lengths)
+    return Tokens(
+        input_ids=input_ids,
+        offsets=torch.tensor(np.cumsum([0, *lengths])),
+        segments=segments,
+        example_id=torch.arange(count) if example_id is None else example_id,
+        label=torch.zeros(count, dtype=torch.int64),
         options=None,
         format="classification",
         num_labels=2,
-        pad_id=tokens.pad_id,
+        pad_id=pad_id,
     )
 
 

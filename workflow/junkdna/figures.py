@@ -11,7 +11,8 @@ import pandas as pd
 
 from junkdna.likelihood_figures import perplexity_figure
 from junkdna.panels import CUT, colour_and_shape, dense_panel, legend, performance_panel, regime_panel
-from junkdna.style import BAR, CURVED, GREY, REGIMES, SHAPES, difficulty_colours, theme
+from junkdna.specs import CURVED
+from junkdna.style import BAR, GREY, REGIMES, SHAPES, difficulty_colours, theme
 from junkdna.tables import is_dense
 from junkdna.terms_figures import equal_bytes_figure, equal_damage_figure
 from junkdna.training_figures import budget_figure

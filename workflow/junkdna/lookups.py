@@ -10,6 +10,7 @@ from typing import Any
 from junkdna.grid import study_tasks, training_of
 from junkdna.recipes import CALIBRATED, expand_recipes
 from junkdna.shares import percent_of
+from junkdna.specs import CURVED
 
 
 def ranking_of(recipe: Mapping[str, Any]) -> str | None:
@@ -67,12 +68,12 @@ def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -
     for axis in config["study"]["axes"]:
         tasks = config["axes"][axis]["tasks"]
         regimes = {run["regime"] for run in runs if run["task"] in tasks} - {"dense", "scratch"}
-        apart = regimes - {"sparse", "qat", "zero-shot", "qlora"}
+        curved = regimes & set(CURVED)
         if config["axes"][axis].get("vary") == "budget":
             names += [f"budget-{axis}"] * bool(regimes)
             continue
-        names += [f"performance-{axis}"] * bool(regimes & {"sparse", "qat", "zero-shot", "qlora"})
-        names += [f"regimes-{axis}"] * bool(apart)
+        names += [f"performance-{axis}"] * bool(curved)
+        names += [f"regimes-{axis}"] * bool(regimes - curved)
         if {"prune", "quantize"} <= {methods[run["recipe"]] for run in runs if run["task"] in tasks}:
             names += [f"equal-bytes-{axis}", f"equal-damage-{axis}"]
     likely = [task for task in study_tasks(config) if config["tasks"][task]["format"] == "lm"]

@@ -13,6 +13,8 @@ QUANTIZERS = ("rtn", "gptq", "nf4")
 WEIGHT_BITS, SCALE_BITS, MASK_BITS = 16, 16, 1
 PRECISIONS = ("auto", "fp32", "bf16")
 REGIMES = ("zero-shot", "dense", "sparse", "freeze", "regrow", "gradual", "reinit", "scratch", "qat", "qlora")
+# Of these, what a curve of performance against level is drawn in.
+CURVED = ("sparse", "qat", "zero-shot", "qlora")
 FORMATS = ("classification", "pair", "regression", "choice", "lm")
 METRICS = ("accuracy", "mcc", "f1", "pearson", "spearman", "log-likelihood")
 

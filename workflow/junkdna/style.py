@@ -26,8 +26,6 @@ REGIMES = {
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right")
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
 BAR = "M-0.22,-1.2L0.22,-1.2L0.22,1.2L-0.22,1.2Z"
-# The regimes of the curves of performance: of pruning, and of quantization.
-CURVED = ("sparse", "qat", "zero-shot", "qlora")
 GREY, INK, SOFT = "#8a8f98", "#24292f", "#57606a"
 
 
