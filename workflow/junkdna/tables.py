@@ -73,10 +73,13 @@ def runs_table(
         at = runs.index[stack.row]
         runs.loc[at, "loss"] = stack.losses.mean(axis=1, dtype=np.float64)
         runs.loc[at, "outcome"] = np.where(stack.finite, "trained", "diverged")
-        if (trains := facts["steps"].to_numpy()[stack.row] > 0).any():
-            form, row = tasks[task]["format"], at[trains]
-            said = stack.prediction[trains], stack.losses[trains]
-            runs.loc[row, "outcome"] = training_outcomes(form, stack.target, *said, stack.options)
+        trains = np.flatnonzero(facts["steps"].to_numpy()[stack.row] > 0)
+        for cell in (
+            runs.loc[at[trains]].groupby(["checkpoint", "recipe", "regime"], sort=False).indices.values()
+        ):
+            own, form = trains[cell], tasks[task]["format"]
+            said = stack.prediction[own], stack.losses[own]
+            runs.loc[at[own], "outcome"] = training_outcomes(form, stack.target, *said, stack.options)
     runs = pd.concat([runs, facts[list(FACTS)]], axis=1)
     runs["total_seconds"] = runs[list(SECONDS)].sum(axis=1)
     diverged = ~np.isfinite(runs["final_loss"].to_numpy(dtype=float))
