@@ -11,6 +11,8 @@ import numpy as np
 from junkdna.scenarios import DIFFICULTY, TASKS, Scenario, equal_curves, nothing_lost
 
 HARD = DIFFICULTY[-1]
+# No budgets are varied here.
+AXIS = {"difficulty": {"tasks": list(DIFFICULTY)}}
 # From this level on every training of the hard task fails, where it does.
 ALWAYS = 60
 # Hard tasks by the shares of their classes, in two metrics.
@@ -30,7 +32,7 @@ PLATEAU = (0.2, 0.8)
 def alike(name: str, *, regimes: tuple[str, ...] = ("freeze",), **more) -> Scenario:
     """All tasks and both kinds of compression fall alike; `more` replaces fields of the scenario."""
     base = equal_curves()
-    return replace(base, name=f"{name}; all fall alike", regimes=regimes, **more)
+    return replace(base, name=f"{name}; all fall alike", regimes=regimes, axes=AXIS, **more)
 
 
 def described_with(**tasks: Mapping) -> dict[str, Mapping]:
@@ -73,8 +75,8 @@ def near_chance(share: float, *, lost: bool) -> Scenario:
     name = f"hard task knows {share:.0%}"
     if lost:
         return alike(name, described=described)
-    base = nothing_lost()
-    return replace(base, name=f"{name}; nothing is lost", tasks=DIFFICULTY, regimes=(), described=described)
+    few = {"tasks": DIFFICULTY, "regimes": (), "axes": AXIS, "described": described}
+    return replace(nothing_lost(), name=f"{name}; nothing is lost", **few)
 
 
 def spread_apart(*, lost: bool) -> Scenario:
@@ -82,9 +84,8 @@ def spread_apart(*, lost: bool) -> Scenario:
     described = described_with(hard={"noise": 4.0, "dense": 0.6})
     if lost:
         return alike("hard task varies 4 times as much", described=described)
-    return replace(
-        nothing_lost(), name="hard task varies 4 times as much; nothing is lost", described=described
-    )
+    few = {"tasks": DIFFICULTY, "regimes": ("freeze",), "axes": AXIS, "described": described}
+    return replace(nothing_lost(), name="hard task varies 4 times as much; nothing is lost", **few)
 
 
 def twins_fail(number: int | None) -> Scenario:
@@ -153,5 +154,6 @@ def curved(
         truth=truth,
         quantized=True,
         levels=levels,
+        axes=AXIS,
         exact={"quantization-differs": more},
     )

@@ -134,7 +134,7 @@ def simulate(
 
 
 def facts_of(runs: pd.DataFrame, tasks: Mapping[str, Mapping], examples: int) -> pd.DataFrame:
-    """The rows of `metrics.parquet`; nothing in them is drawn, what a run lost in training is not told."""
+    """The rows of `metrics.parquet`; nothing in them is drawn, and training losses tell nothing."""
     facts = runs[[*KEYS, "family", "level"]].reset_index(drop=True)
     same = {
         "validation_examples": examples,
@@ -148,7 +148,9 @@ def facts_of(runs: pd.DataFrame, tasks: Mapping[str, Mapping], examples: int) ->
         "device": "cpu",
         "threads": 1,
     }
-    same |= dict.fromkeys(("first_loss", "final_loss", "min_loss", "prior_entropy", "body_bytes"), np.nan)
+    same |= dict.fromkeys(("first_loss", "final_loss", "min_loss", "prior_entropy"), 1.0) | {
+        "body_bytes": np.nan
+    }
     same |= {"sparsity": facts["level"] / 100, "effective_bits": runs["bits"].to_numpy()}
     trained_on = [tasks.get(task, {}).get("train_examples", 2000) for task in facts["task"]]
     return facts.assign(train_examples=trained_on, **same)
