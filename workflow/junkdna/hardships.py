@@ -29,10 +29,10 @@ APART = {"magnitude": {60: 0.85, 80: 0.97}, "rtn": {60: 0.3, 80: 0.55}}
 PLATEAU = (0.2, 0.8)
 
 
-def alike(name: str, *, regimes: tuple[str, ...] = ("freeze",), **more) -> Scenario:
-    """All tasks and both kinds of compression fall alike; `more` replaces fields of the scenario."""
-    base = equal_curves()
-    return replace(base, name=f"{name}; all fall alike", regimes=regimes, axes=AXIS, **more)
+def alike(name: str, *, regimes: tuple[str, ...] = ("freeze",), quantized: bool = False, **more) -> Scenario:
+    """All tasks (and both kinds of compression, if asked for) fall alike; `more` replaces fields of the scenario."""
+    words = f"{name}; all fall alike" + ", quantized too" * quantized
+    return replace(equal_curves(), name=words, regimes=regimes, quantized=quantized, axes=AXIS, **more)
 
 
 def described_with(**tasks: Mapping) -> dict[str, Mapping]:
@@ -40,7 +40,7 @@ def described_with(**tasks: Mapping) -> dict[str, Mapping]:
     return TASKS | {name: {**TASKS[name], **each} for name, each in tasks.items()}
 
 
-def hard_fails(kind: str, *, rate: float = 0.4, always: bool = False) -> Scenario:
+def hard_fails(kind: str, *, rate: float = 0.4, always: bool = False, quantized: bool = False) -> Scenario:
     """Trainings of the hard task of unequal classes fail at up to a rate, or all of them from 60 % on."""
 
     def of(run: Mapping) -> float:
@@ -52,7 +52,7 @@ def hard_fails(kind: str, *, rate: float = 0.4, always: bool = False) -> Scenari
 
     described = TASKS | {HARD: UNEQUAL[kind]}
     words = "hard fails from 60 % on" if always else f"hard fails up to {rate:.0%}"
-    return alike(f"{kind}: {words}", described=described, collapse=of)
+    return alike(f"{kind}: {words}", described=described, collapse=of, quantized=quantized)
 
 
 def unequal_classes(kind: str) -> Scenario:
@@ -75,8 +75,8 @@ def near_chance(share: float, *, lost: bool) -> Scenario:
     name = f"hard task knows {share:.0%}"
     if lost:
         return alike(name, described=described)
-    few = {"tasks": DIFFICULTY, "regimes": (), "axes": AXIS, "described": described}
-    return replace(nothing_lost(), name=f"{name}; nothing is lost", **few)
+    few = {"tasks": DIFFICULTY, "regimes": (), "quantized": False, "axes": AXIS}
+    return replace(nothing_lost(), name=f"{name}; nothing is lost", described=described, **few)
 
 
 def spread_apart(*, lost: bool) -> Scenario:
@@ -84,8 +84,10 @@ def spread_apart(*, lost: bool) -> Scenario:
     described = described_with(hard={"noise": 4.0, "dense": 0.6})
     if lost:
         return alike("hard task varies 4 times as much", described=described)
-    few = {"tasks": DIFFICULTY, "regimes": ("freeze",), "axes": AXIS, "described": described}
-    return replace(nothing_lost(), name="hard task varies 4 times as much; nothing is lost", **few)
+    few = {"tasks": DIFFICULTY, "regimes": ("freeze",), "quantized": False, "axes": AXIS}
+    return replace(
+        nothing_lost(), name="hard task varies 4 times as much; nothing is lost", described=described, **few
+    )
 
 
 def twins_fail(number: int | None) -> Scenario:
@@ -102,7 +104,7 @@ def twins_fail(number: int | None) -> Scenario:
 def all_fail(rate: float) -> Scenario:
     """Trainings of all tasks fail at the same rate at every level, dense runs too."""
     base = alike(f"{rate:.0%} of all trainings fail", regimes=(), collapse=lambda run: rate)
-    return replace(base, quantized=False, nulls=(*base.nulls[:3], "fails-earlier"))
+    return replace(base, nulls=(*base.nulls[:3], "fails-earlier"))
 
 
 def harder_fails(rate: float) -> Scenario:
@@ -113,7 +115,7 @@ def harder_fails(rate: float) -> Scenario:
         return rate * place[run["task"]] if run["level"] else 0.0
 
     base = alike(f"hard fails at {rate:.0%}, easy never", regimes=(), collapse=of)
-    return replace(base, quantized=False, nulls=base.nulls[:3])
+    return replace(base, nulls=base.nulls[:3])
 
 
 def hump(damage: float) -> float:
