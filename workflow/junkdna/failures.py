@@ -20,8 +20,9 @@ Array = np.ndarray
 OUTCOMES = ("trained", "constant", "uninformed", "diverged")
 # One-sided level of each test. Four can let a run pass that knows nothing: two of its own, two of its cell.
 LEVEL = 0.0125
-# One-sided level at which a run is told apart from those of its cell that know something.
-APART = 0.01
+# A run is told apart from those of its cell that know something if it knows less than this share of what they do, at
+# this one-sided level. Seeds differ, and a weak run beside another is no failure; one beside strong ones is.
+SHARE, APART = 0.5, 0.01
 # A regression whose predictions vary by at most this share of the targets' standard deviation is constant: it could
 # not correlate with them by more than about as much and have the smallest loss.
 FLAT = 0.01
@@ -38,8 +39,8 @@ def training_outcomes(
     form: format of the task, not `lm`, where nothing trains. target: [n]. prediction, losses: [R, n]; losses in nats,
     squared errors for regression. options: int [n], how many there are to choose from, for `choice`.
 
-    A run that neither diverged nor is constant trained if one of its own tests says so; or if its cell's do and it is
-    not clearly worse than the runs of the cell that passed their own.
+    A run that neither diverged nor is constant trained if one of its own tests says so; or if its cell's do and it
+    does not clearly know less than half of what the runs of the cell know that passed their own.
     """
     target = np.asarray(target, dtype=np.float64)
     said, losses = np.asarray(prediction, dtype=np.float64), np.asarray(losses, dtype=np.float64)
@@ -56,7 +57,7 @@ def training_outcomes(
     if len(runs) > 1 and not known.all() and _p(form, target, said[runs], losses[runs], options) <= LEVEL:
         right = _contributions(form, target, said[runs])
         for place in np.flatnonzero(~known):
-            if not known.any() or _p_below(right[known].mean(axis=0) - right[place]) > APART:
+            if not known.any() or _p_below(SHARE * right[known].mean(axis=0) - right[place]) > APART:
                 out[runs[place]] = "trained"
     return out
 
@@ -115,9 +116,12 @@ def constant_losses(form: str, target: Array, options: Array | None = None) -> A
 
 
 def _contributions(form: str, target: Array, said: Array) -> Array:
-    """What each example adds to the agreement of each run [R, n]: right or not, or the product of the ranks."""
+    """What each example adds to the agreement of each run beyond chance [R, n]: right or not, or the ranks' product."""
     if form != "regression":
-        return (said == target).astype(float)
+        by_chance = sum(
+            (target == value).mean() * (said == value).mean(axis=1) for value in np.unique(target)
+        )
+        return (said == target) - by_chance[:, None]
     return np.stack([_standard(row) for row in said]) * _standard(target)
 
 
