@@ -31,8 +31,25 @@ PLATEAU = (0.2, 0.8)
 
 def alike(name: str, *, regimes: tuple[str, ...] = ("freeze",), quantized: bool = False, **more) -> Scenario:
     """All tasks (and both kinds of compression, if asked for) fall alike; `more` replaces fields of the scenario."""
+    base = equal_curves()
     words = f"{name}; all fall alike" + ", quantized too" * quantized
-    return replace(equal_curves(), name=words, regimes=regimes, quantized=quantized, axes=AXIS, **more)
+    common = {"regimes": regimes, "quantized": quantized, "axes": AXIS, **more}
+    return replace(base, name=words, nulls=_asked(base.nulls, regimes, quantized), **common)
+
+
+def _unlost(name: str, regimes: tuple[str, ...], described: Mapping[str, Mapping]) -> Scenario:
+    """Nothing is lost by pruning on any task of the axis."""
+    base = nothing_lost()
+    common = {"tasks": DIFFICULTY, "regimes": regimes, "quantized": False, "axes": AXIS}
+    nulls = _asked(base.nulls, regimes, quantized=False)
+    return replace(base, name=f"{name}; nothing is lost", nulls=nulls, described=described, **common)
+
+
+def _asked(claims: tuple[str, ...], regimes: tuple[str, ...], quantized: bool) -> tuple[str, ...]:
+    """Those of the claims that such runs speak of."""
+    needs = {"small-weights": "freeze" in regimes, "irreversible": "regrow" in regimes}
+    needs |= dict.fromkeys(("quantization-differs", "quantization-differs-bytes"), quantized)
+    return tuple(claim for claim in claims if needs.get(claim, True))
 
 
 def described_with(**tasks: Mapping) -> dict[str, Mapping]:
@@ -73,21 +90,14 @@ def near_chance(share: float, *, lost: bool) -> Scenario:
     hard = {"metric": "accuracy", "format": "pair", "classes": 2, "drawn": True, "dense": share}
     described = TASKS | {HARD: hard}
     name = f"hard task knows {share:.0%}"
-    if lost:
-        return alike(name, described=described)
-    few = {"tasks": DIFFICULTY, "regimes": (), "quantized": False, "axes": AXIS}
-    return replace(nothing_lost(), name=f"{name}; nothing is lost", described=described, **few)
+    return alike(name, described=described) if lost else _unlost(name, (), described)
 
 
 def spread_apart(*, lost: bool) -> Scenario:
     """Runs of the hard task vary four times as much as those of the others."""
     described = described_with(hard={"noise": 4.0, "dense": 0.6})
-    if lost:
-        return alike("hard task varies 4 times as much", described=described)
-    few = {"tasks": DIFFICULTY, "regimes": ("freeze",), "quantized": False, "axes": AXIS}
-    return replace(
-        nothing_lost(), name="hard task varies 4 times as much; nothing is lost", described=described, **few
-    )
+    name = "hard task varies 4 times as much"
+    return alike(name, described=described) if lost else _unlost(name, ("freeze",), described)
 
 
 def twins_fail(number: int | None) -> Scenario:
