@@ -116,6 +116,25 @@ def test_scope_paper_leaves_out_whatever_is_called_embed(tmp_path):
     assert list(paper) == [*read_body(folder), "head:score.weight"]
 
 
+def test_scope_paper_leaves_out_biases_and_norms_by_name(tmp_path):
+    # T5's biases of relative positions are 2-D. A name is told apart by case, as in the paper's code.
+    config = transformers.T5Config(
+        vocab_size=31, d_model=8, d_kv=4, d_ff=12, num_layers=1, num_heads=2, decoder_start_token_id=0
+    )
+    model = load_classifier(save(tmp_path / "t5", "T5ForConditionalGeneration", config), 2, seed=0)
+    flat = {name for name, parameter in model.named_parameters() if parameter.ndim == 2}
+    spared = {name for name in flat if "relative_attention_bias" in name or "embed" in name}
+    assert len(spared) == 2
+    paper = prunable_weights(model, "paper")
+    assert {f"transformer.{name}" for name in paper if not name.startswith("head:")} | {
+        name.removeprefix("head:") for name in paper if name.startswith("head:")
+    } == flat - spared
+    model.transformer.normal = torch.nn.Linear(3, 2)
+    model.transformer.Norm = torch.nn.Linear(3, 2)
+    found = prunable_weights(model, "paper")
+    assert "Norm.weight" in found and "normal.weight" not in found
+
+
 def test_body_is_the_model_itself_and_holds_no_embedding_norm_or_bias(bert, gpt2):
     for folder in (bert, gpt2):
         model = load_classifier(folder, 2, seed=0)
