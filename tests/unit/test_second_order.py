@@ -51,11 +51,12 @@ def rtn_grid(values: np.ndarray, bits: int, symmetric: bool) -> tuple[np.ndarray
 
 def reference_gptq(weight: np.ndarray, hessian: np.ndarray, spec: QuantSpec) -> np.ndarray:
     weight, hessian = weight.copy(), damped(hessian)
-    out = np.empty_like(weight)
+    out, given = np.empty_like(weight), weight.copy()
     size = spec.group or weight.shape[1]
     for column in range(weight.shape[1]):
         if column % size == 0:
-            scale, zero = rtn_grid(weight[:, column : column + size], spec.bits, spec.symmetric)
+            # The grid of a group is that of the weights as they were, as far as others have moved by now.
+            scale, zero = rtn_grid(given[:, column : column + size], spec.bits, spec.symmetric)
         low = 1 if spec.symmetric else 0
         codes = np.clip(np.round(weight[:, column] / scale) + zero, low, 2**spec.bits - 1)
         out[:, column] = (codes - zero) * scale
