@@ -1,8 +1,9 @@
 """When GPTQ should fit the grid of a group of columns: before any weight moves, or once the group is reached.
 
     OMP_NUM_THREADS=1 python benchmarks/gptq_grids.py CHECKPOINT TABLE [TABLE] [--calibration 512] [--held-out 256]
+        [--every 1]
 
-Tables and texts as for benchmarks/compression.py. Error: squared error of a layer's output relative to the squared
+Tables and texts as for benchmarks/compression.py; of the layers every so many. Error: squared error of a layer's output relative to the squared
 output, on texts that were not calibrated on. Four ways:
 
 - early: to the weights as they were (what the library does, which is checked);
@@ -95,10 +96,11 @@ def main() -> None:
     parser.add_argument("tables", type=Path, nargs="+")
     parser.add_argument("--calibration", type=int, default=512)
     parser.add_argument("--held-out", type=int, default=256)
+    parser.add_argument("--every", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
     model = load(options.checkpoint)
-    body = prunable_weights(model, "body")
+    body = dict(list(prunable_weights(model, "body").items())[:: options.every])
     matrices = {name: as_matrix(entry.tensor.detach(), entry.input_dim) for name, entry in body.items()}
     texts = read_tokens(options.checkpoint, options.tables[0], options.calibration)
     others = read_tokens(options.checkpoint, options.tables[-1], options.held_out)
