@@ -123,6 +123,16 @@ def test_gptq_follows_the_reference(bits, group, symmetric):
     assert same.mean() >= 0.95
 
 
+@pytest.mark.parametrize(("columns", "group"), [(200, 16), (300, 64), (300, 128), (200, 0)])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_grids_are_those_of_the_weights_as_they_were(columns, group, symmetric):
+    weight, x = layer(24, columns, 600)
+    spec = QuantSpec(method="gptq", bits=2, group=group, symmetric=symmetric)
+    made, plain = quantize_gptq(weight, factor_of(x), spec), quantize_rtn(weight, spec)
+    assert torch.equal(made.scales, plain.scales) and torch.equal(made.zeros, plain.zeros)
+    assert not torch.equal(made.codes, plain.codes)
+
+
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.8])
 def test_unstructured_sparsegpt_follows_the_reference(share):
     weight, x = layer(16, 256, 600, seed=round(100 * share))

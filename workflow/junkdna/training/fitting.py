@@ -3,6 +3,8 @@
 On a CPU such a look-up is an IndexError without a word of the cause, on a GPU it ends the process.
 """
 
+import math
+
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -16,7 +18,10 @@ SEGMENTS = "token_type_embeddings"
 def check_tokens(model: PreTrainedModel, tokens: Tokens) -> None:
     """Raise ValueError for a token, the padding, a segment or a length beyond the tables of the model."""
     where = f"checkpoint {model.name_or_path}: {type(model).__name__}"
-    rows = model.get_input_embeddings().weight.shape[0]
+    try:
+        rows = model.get_input_embeddings().weight.shape[0]
+    except NotImplementedError:  # of a model without a table of tokens
+        rows = math.inf
     lengths = tokens.offsets.diff()
     largest, longest = int(tokens.input_ids.max()), int(lengths.max())
     mixed = (
