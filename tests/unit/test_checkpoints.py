@@ -181,13 +181,19 @@ def test_pickled_shards_are_converted(hub, checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_a_pickle_that_runs_code_is_refused(hub, checkpoint, tmp_path, legacy):
+@pytest.mark.parametrize("calls", ["an unknown name", "a blocked one", "a known one"])
+def test_a_pickle_that_runs_code_is_refused(hub, checkpoint, tmp_path, legacy, calls):
     class Evil:
         def __reduce__(self):
-            return (Path.touch, (tmp_path / "ran",))
+            return call
 
     weights_to_pickle(checkpoint)
     file = checkpoint / "pytorch_model.bin"
+    call = {
+        "an unknown name": (Path.touch, (tmp_path / "ran",)),
+        "a blocked one": (os.system, (f"touch {tmp_path / 'ran'}",)),
+        "a known one": (eval, (f"open({str(tmp_path / 'ran')!r}, 'w')",)),
+    }[calls]
     torch.save({"weight": Evil()}, file, _use_new_zipfile_serialization=not legacy)
     for content in (file.read_bytes(), pickle.dumps({"weight": Evil()}, protocol=2)):
         file.write_bytes(content)

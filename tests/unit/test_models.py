@@ -267,8 +267,7 @@ def test_an_incomplete_checkpoint_is_refused(bert, tmp_path):
         # Two layers in the file, and the model takes one.
         (
             {"num_hidden_layers": 1},
-            r"layer\.1\.attention\.output\.LayerNorm\.bias is in the file, and the model has no place for it; .*"
-            "and 13 more",
+            r"\(the model has no place for 16 tensors of the body, such as bert\.encoder\.layer\.1\.\S+\)$",
         ),
         ({"intermediate_size": 10}, r"weight is \[12, 8\] in the file, \[10, 8\] by config.json"),
         ({"model_type": "roberta"}, "fit RobertaForSequenceClassification .* is missing"),
@@ -285,19 +284,23 @@ def test_weights_that_do_not_belong_to_the_configuration_are_refused(changes, me
 def test_layers_that_the_model_does_not_take_are_refused_in_a_file_of_the_base_model_too(tmp_path):
     folder = save(tmp_path / "base", "BertModel", transformers.BertConfig(**ENCODER))
     edit_config(folder, num_hidden_layers=1)
-    with pytest.raises(ValueError, match=r"encoder\.layer\.1\..* is in the file, and the model has no place"):
+    with pytest.raises(
+        ValueError, match=r"has no place for 16 tensors of the body, such as encoder\.layer\.1\."
+    ):
         load_classifier(folder, 2, seed=0)
     folder = save(tmp_path / "llama", "LlamaForCausalLM", transformers.LlamaConfig(**ENCODER))
     edit_config(folder, num_hidden_layers=1)
     for load in (load_causal, lambda folder: load_classifier(folder, 2, seed=0)):
-        with pytest.raises(ValueError, match=r"layers\.1\..* is in the file, and the model has no place"):
+        with pytest.raises(
+            ValueError, match=r"has no place for 9 tensors of the body, such as model\.layers\.1\."
+        ):
             load(folder)
 
 
 def test_biases_and_adapters_that_the_configuration_does_not_know_are_refused(tmp_path):
     folder = save(tmp_path, "LlamaForCausalLM", transformers.LlamaConfig(**ENCODER, attention_bias=True))
     edit_config(folder, attention_bias=False)
-    with pytest.raises(ValueError, match=r"layers\.0\.self_attn\.\w_proj\.bias is in the file"):
+    with pytest.raises(ValueError, match=r"has no place for 8 .* model\.layers\.0\.self_attn\.k_proj\.bias"):
         load_causal(folder)
 
 
@@ -328,7 +331,7 @@ def test_funnel_is_loaded_with_and_without_its_decoder(tmp_path):
         model = load_classifier(save(tmp_path / name, name, config), 2, seed=0)
         assert all("classifier" in name for name in model.missing_from_checkpoint)
     edit_config(tmp_path / "FunnelForMaskedLM", block_sizes=[1], block_repeats=[1])
-    with pytest.raises(ValueError, match=r"funnel\.encoder\.blocks\.1\..* has no place"):
+    with pytest.raises(ValueError, match=r"has no place for \d+ .* funnel\.encoder\.blocks\.1\."):
         load_classifier(tmp_path / "FunnelForMaskedLM", 2, seed=0)
 
 

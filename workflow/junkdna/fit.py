@@ -31,7 +31,8 @@ def check_body(checkpoint_dir: Path, model: "PreTrainedModel", info: Mapping[str
     ]
     parts = [name for name, _ in model.base_model.named_children()]
     left = left_from_body(info["unexpected_keys"], prefix=model.base_model_prefix, children=parts)
-    wrong += [f"{key} is in the file, and the model has no place for it" for key in left]
+    if left:
+        wrong.insert(0, f"the model has no place for {len(left)} tensors of the body, such as {left[0]}")
     if wrong:
         shown = "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
         raise ValueError(

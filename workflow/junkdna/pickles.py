@@ -58,7 +58,7 @@ def _read_tensors(source: Path) -> dict[str, Any]:
         held = torch.load(source, map_location="cpu", weights_only=True, mmap=whole_zip)
     except pickle.UnpicklingError as error:
         # What torch says goes on to advise how to run the code after all, so its words are not passed on.
-        found = re.search(r"GLOBAL ([\w.]+) was not", str(error))
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
         if found is None or (not whole_zip and _is_cut_off(source)):
             raise ValueError(
                 f"{source.name} is cut off or damaged, or holds more than tensors, which could run code: refused; take "
