@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/gptq_grids.py CHECKPOINT TABLE [TABLE] [--calibration 512] [--held-out 256]
         [--every 1]
 
-Tables and texts as for benchmarks/compression.py; of the layers every so many. Error: squared error of a layer's output relative to the squared
-output, on texts that were not calibrated on. Four ways:
+Tables and texts as for benchmarks/compression.py; of the layers every so many. Error: squared error of a layer's
+output relative to the squared output, on texts that were not calibrated on. Four ways:
 
 - early: to the weights as they were (what the library does, which is checked);
 - published: to the weights as they stand in the published code: moved by the blocks of 128 columns before, but not by
