@@ -4,13 +4,14 @@
         [--every 1]
 
 Tables and texts as for benchmarks/compression.py; of the layers every so many. Error: squared error of a layer's
-output relative to the squared output, on texts that were not calibrated on. Four ways:
+output relative to the squared output, on texts that were not calibrated on. The ways:
 
 - early: to the weights as they were (what the library does, which is checked);
 - published: to the weights as they stand in the published code: moved by the blocks of 128 columns before, but not by
   the columns of the group's own block, whose updates reach the matrix when the block is done;
 - late: to the weights as they have moved when the group's first column is reached;
-- early, as wide as late: early, with the scales of each group multiplied by how much wider those of late are.
+- early, as wide as late: early, with the scales of each group multiplied by how much wider those of late are; and
+  late, as narrow as early.
 
 Ratios are geometric means over the layers that have more than one group.
 """
@@ -70,7 +71,7 @@ def check(weight: Tensor, factor: Tensor, spec: QuantSpec, made: Tensor) -> None
 
 def compare(matrices: Matrices, calibration: dict, held_out: dict, spec: QuantSpec) -> dict[str, str]:
     """The cells of one row, by the name of their column."""
-    found, width = {way: {} for way in (*WAYS, "wide")}, {}
+    found, width = {way: {} for way in (*WAYS, "wide", "narrow")}, {}
     for name, weight in matrices.items():
         factor, scales = calibration[f"factors:{name}"], {}
         for way in WAYS:
@@ -78,10 +79,13 @@ def compare(matrices: Matrices, calibration: dict, held_out: dict, spec: QuantSp
         wider = (scales["late"].square().mean(dim=0) / scales["early"].square().mean(dim=0)).sqrt()
         width[name] = float(wider.log().mean().exp())
         found["wide"][name], _ = gptq(weight, factor, spec, "early", wider.tolist())
+        found["narrow"][name], _ = gptq(weight, factor, spec, "late", (1 / wider).tolist())
         check(weight, factor, spec, found["early"][name])
     each = {way: errors(matrices, made, held_out) for way, made in found.items()}
     cells = {"layers": str(len(matrices)), "early": f"{each['early'].median():.4f}"}
-    for way, title in (("published", "published"), ("late", "late"), ("wide", "early, as wide as late")):
+    titles = {"published": "published", "late": "late"}
+    titles |= {"wide": "early, as wide as late", "narrow": "late, as narrow as early"}
+    for way, title in titles.items():
         ratio = torch.tensor((each[way] / each["early"]).to_numpy())
         cells[f"{title} / early"] = f"{float(ratio.log().mean().exp()):.3f}"
     cells["layers where late <= early"] = f"{(each['late'] <= each['early']).mean():.0%}"
