@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import safe_open
+
 from junkdna.tensor_names import left_from_body, missing_experts
-from junkdna.weight_files import read_header
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -49,7 +50,11 @@ def clear_conversion(checkpoint_dir: Path, files: list[Path]) -> Iterator[None]:
     except RuntimeError as error:
         if "CONVERSION" not in str(error):
             raise
-        lost = missing_experts(name for file in files for name in read_header(file))
+        names: list[str] = []
+        for file in files:
+            with safe_open(file, "pt") as tensors:
+                names += tensors.keys()
+        lost = missing_experts(names)
         told = f"{', '.join(lost[:3])} is missing" if lost else "their shapes or numbers differ"
         raise ValueError(
             f"checkpoint {checkpoint_dir}: its tensors cannot be put together as the model has them, experts as a rule "
