@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from junkdna.models import prunable_weights
 from junkdna.tokens import Tokens
 from junkdna.training.batches import load_data, order_evaluation, pad_batches
+from junkdna.training.fitting import check_tokens
 
 # Padded tokens of a forward pass.
 MAX_TOKENS = 4096
@@ -102,6 +103,7 @@ def stream_statistics(
     found = prunable_weights(model, "body")
     layers = {name: model.base_model.get_submodule(name.removesuffix(".weight")) for name in found}
     widths = {name: weight.tensor.shape[weight.input_dim] for name, weight in found.items()}
+    check_tokens(model, tokens)
     data = load_data(tokens, model.device)
     order = order_evaluation(data, max_tokens=MAX_TOKENS)
     training = model.training

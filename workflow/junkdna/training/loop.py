@@ -20,6 +20,7 @@ from junkdna.specs import TrainSpec
 from junkdna.tokens import Tokens
 from junkdna.training.batches import Batch, load_data, order_epoch, pad_batches
 from junkdna.training.device import choose_precision, peak_memory_mb, synchronize
+from junkdna.training.fitting import check_tokens
 from junkdna.training.footprint import measure_footprint
 from junkdna.training.journal import open_journal, show_progress, skip_time, start_clock
 from junkdna.training.objective import prior_loss
@@ -197,10 +198,11 @@ def _look(training: Training) -> None:
 
 
 def without_unused_segments(model: PreTrainedModel, tokens: Tokens) -> Tokens:
-    """Drop the segments if the model has no input for them."""
-    if "token_type_ids" in inspect.signature(model.forward).parameters:
-        return tokens
-    return replace(tokens, segments=None)
+    """Drop the segments if the model has no input for them; ValueError for tokens that do not fit it."""
+    if "token_type_ids" not in inspect.signature(model.forward).parameters:
+        tokens = replace(tokens, segments=None)
+    check_tokens(model, tokens)
+    return tokens
 
 
 def _facts(
