@@ -23,6 +23,8 @@ LAYERS = (
     {"wording", "schema", "entries", "recipes", "grid", "axes", "checking", "extras", "lookups", "reference"},
     {"compression", "toyworld"},
     {
+        "quiet",
+        "matrices",
         "models",
         "decoders",
         "maskfile",
@@ -34,7 +36,7 @@ LAYERS = (
         "tokens",
         "metrics",
     },
-    {"task_columns", "task_sources", "tasks", "pretraining", "training", "calibration"},
+    {"task_columns", "task_sources", "tasks", "pretraining", "training", "watching", "inputs", "calibration"},
     {"bootstrap", "stacks", "tables", "cells", "families", "fits", "trends", "multiplicity"},
     {
         "difficulty",
