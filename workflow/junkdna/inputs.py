@@ -70,16 +70,18 @@ class Sums:
 
 @contextmanager
 def one_by_one(model: PreTrainedModel) -> Iterator[None]:
-    """Have fused experts compute one after the other, as products that can be seen."""
-    configs = {id(layer.config): layer.config for layer in model.modules() if hasattr(layer, "is_transposed")}
-    before = {key: config._experts_implementation for key, config in configs.items()}
-    for config in configs.values():
-        config._experts_implementation = "eager"
+    """Have fused experts compute one after the other, as products that can be seen; and no cache filled for nothing."""
+    texts = [(each, "use_cache", False) for each in (model.config, model.config.get_text_config())]
+    experts = [layer.config for layer in model.modules() if hasattr(layer, "is_transposed")]
+    wanted = [*texts, *((config, "_experts_implementation", "eager") for config in experts)]
+    before = [(config, name, getattr(config, name, None)) for config, name, _ in wanted]
+    for config, name, value in wanted:
+        setattr(config, name, value)
     try:
         yield
     finally:
-        for key, config in configs.items():
-            config._experts_implementation = before[key]
+        for config, name, value in before:
+            setattr(config, name, value)
 
 
 @contextmanager

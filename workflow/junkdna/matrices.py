@@ -18,7 +18,7 @@ TOLERANCE = 0.005
 # Rule -> what it leaves out. Of several rules the first counts.
 RULES = {
     "absent": "weights that the checkpoint does not carry",
-    "pooler": "the pooler, which belongs to the head: some checkpoints of an architecture carry one, others do not",
+    "pooler": "poolers, which belong to a head: some checkpoints of an architecture carry one, others do not",
     "modality": "towers and projections of images and sound, which text does not pass",
     "router": "routers, which choose the experts of a token",
     "table": "embeddings, and other tables of vectors that are looked up or added",
@@ -188,7 +188,7 @@ def _first_rule(name: str, routed: bool, is_absent: bool) -> str | None:
     """The rule by which a parameter is left out, whatever it is."""
     if is_absent:
         return "absent"
-    if name.split(".")[0] == "pooler":
+    if name.split(".")[0] in ("pooler", "contact_head"):
         # Its weights can be so small that a global cut removes them all, and the head then sees nothing.
         return "pooler"
     if _TOWERS.search(name):

@@ -178,9 +178,11 @@ def load_weights(
 
 def _take_tied_embedding(checkpoint_dir: Path, model: "PreTrainedModel", info: Mapping[str, Any]) -> None:
     """Some decoders with tied weights store them as the output layer alone, which a classifier has not."""
+    if not getattr(model.config, "tie_word_embeddings", False):
+        return
     embedding = model.get_input_embeddings().weight
     names = [name for name, parameter in model.named_parameters() if parameter is embedding]
-    if not model.config.tie_word_embeddings or not set(names) & info["missing_keys"]:
+    if not set(names) & info["missing_keys"]:
         return
     for path in find_weight_files(checkpoint_dir):
         with safe_open(path, "pt") as tensors:

@@ -60,8 +60,9 @@ class Watch(TorchFunctionMode):
         if self.watches(left) and left.ndim >= 2 and right.ndim >= 2:
             self._batched(left, -1, right.transpose(-1, -2))
 
-    def addmm(self, bias: Tensor, left: Tensor, right: Tensor, **options: Any) -> None:
-        self.matmul(left, right)
+    def addmm(self, bias: Tensor, *operands: Tensor, **options: Any) -> None:
+        named = [options[name] for name in ("mat1", "batch1", "mat2", "batch2") if name in options]
+        self.matmul(*operands, *named)
 
     def _batched(self, operand: Tensor, contracted: int, inputs: Tensor) -> None:
         """A product with each of the matrices of an operand [..., rows, columns]."""
