@@ -136,9 +136,7 @@ def _fill_unseen(found: Mapping[str, PrunableWeight], norms: dict[str, Tensor]) 
     for name, weight in found.items():
         stacks.setdefault(owner_of(name, weight), []).append(name)
     lost = [name for name in found if name not in norms and len(stacks[owner_of(name, found[name])]) == 1]
-    seen = {
-        owner: [norms[name] for name in names if name not in lacking] for owner, names in stacks.items()
-    }
+    seen = {owner: [norms[name] for name in names if name not in lacking] for owner, names in stacks.items()}
     lost += [name for owner, names in stacks.items() if len(names) > 1 and not seen[owner] for name in names]
     if lost:
         raise ValueError(

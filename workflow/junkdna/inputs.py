@@ -92,7 +92,7 @@ def padded_lengths(model: PreTrainedModel, sums: Sums) -> Iterator[None]:
         sums.padded = given[0].numel()
 
     handles = []
-    with suppress(NotImplementedError):  # of a model without a table of tokens
+    with suppress(NotImplementedError, AttributeError):  # of a model without a table of tokens
         handles = [model.get_input_embeddings().register_forward_pre_hook(note)]
     try:
         yield

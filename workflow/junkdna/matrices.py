@@ -44,6 +44,9 @@ BY_HEAD = {
 }
 # Of the matrices of a stack [matrices, rows, columns], apart from what transformers itself marks as experts.
 STACKS = {
+    ("DbrxExpertGLU", "w1"): 1,
+    ("DbrxExpertGLU", "v1"): 1,
+    ("DbrxExpertGLU", "w2"): 0,
     ("JetMoeParallelExperts", "weight"): 1,
     ("InklingSharedExperts", "gate_proj"): 1,
     ("InklingSharedExperts", "up_proj"): 1,
@@ -227,6 +230,8 @@ def _matrices_of(layer: nn.Module, part: str, parameter: Tensor) -> dict[str, Pr
     if (kind, part) in BY_HEAD:
         return {"": PrunableWeight(parameter, BY_HEAD[kind, part], (shape[0], shape[1] * shape[2]))}
     if (kind, part) in STACKS:
+        if len(shape) == 2:  # experts below one another
+            shape = (layer.moe_num_experts, shape[0] // layer.moe_num_experts, shape[1])
         return _stack(parameter, STACKS[kind, part], shape)
     if hasattr(layer, "is_transposed") and parameter.ndim == 3:
         # What transformers marks as experts (`use_experts_implementation`): gate_up_proj or up_proj, and down_proj.

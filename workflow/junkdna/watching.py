@@ -32,7 +32,9 @@ class Watch(TorchFunctionMode):
             self.names[_where(matrix)] = (name, matrix, weight.input_dim)
         self.pointers = {weight.parameter.untyped_storage().data_ptr() for weight in found.values()}
 
-    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         look = LOOKS.get(func)
         if look:
@@ -46,7 +48,9 @@ class Watch(TorchFunctionMode):
     def see(self, operand: Tensor, contracted: int, inputs: Tensor) -> None:
         """Note a product over the dimension `contracted` of a matrix [rows, columns] with inputs [..., inputs]."""
         name, matrix, dim = self.names.get(_where(operand), ("", operand, 0))
-        same = operand.shape[contracted] == matrix.shape[dim] and operand.stride(contracted) == matrix.stride(dim)
+        same = operand.shape[contracted] == matrix.shape[dim] and operand.stride(contracted) == matrix.stride(
+            dim
+        )
         if name and same:
             self.take(name, inputs)
 
@@ -74,9 +78,7 @@ class Watch(TorchFunctionMode):
         inputs = inputs.expand(*spread, *inputs.shape[-2:])
         for place in product(*(range(size) for size in batch)):
             # Of dimensions that the operand lacks or has once, all the inputs belong to it.
-            chosen = [
-                place[axis] if size > 1 else slice(None) for axis, size in enumerate(batch)
-            ]
+            chosen = [place[axis] if size > 1 else slice(None) for axis, size in enumerate(batch)]
             self.see(operand[place], contracted, inputs[(..., *chosen, slice(None), slice(None))])
 
     def einsum(self, equation: str, *operands: Tensor) -> None:

@@ -76,7 +76,7 @@ def _padding_token(model: PreTrainedModel, wanted: int) -> int:
     """The tokenizer's padding token, or another where the embedding has no row for it: nothing looks at that row."""
     try:
         rows = model.get_input_embeddings().weight.shape[0]
-    except NotImplementedError:  # of a model without a table of tokens
+    except (NotImplementedError, AttributeError):  # of a model without a table of tokens
         return wanted
     own = getattr(model.config.get_text_config(), "pad_token_id", None)
     return next(token for token in (wanted, own, 0) if token is not None and 0 <= token < rows)
