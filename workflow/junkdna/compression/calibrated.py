@@ -28,10 +28,11 @@ def build_layerwise_mask(
 ) -> PackedMask:
     """Select the weights that stay, one layer after the other; any score with any selection.
 
-    weights, input_dims: see `junkdna.compression.masks.build_packed_mask`. statistics: see
-    `junkdna.calibration` and `junkdna.compression.hessian.with_factors`, of every weight. removed: how many weights of each layer go; None: the share of the spec. Selection `global`
-    holds the scores of all layers at once. The mask of `sparsegpt` comes with new weights, in dtype and layout of the
-    old. ValueError for weights that are no numbers, and where the statistics lack one of them.
+    weights, input_dims: see `junkdna.compression.masks.build_packed_mask`. statistics: of every weight, see
+    `junkdna.calibration` and `junkdna.compression.hessian.with_factors`. removed: how many weights of each layer go;
+    None: the share of the spec. Selection `global` holds the scores of all layers at once. The mask of `sparsegpt`
+    comes with new weights, in dtype and layout of the old. ValueError for weights that are no numbers, and where the
+    statistics lack one of them.
     """
     for name, weight in weights.items():
         if not weight.isfinite().all():

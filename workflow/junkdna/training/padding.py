@@ -16,8 +16,9 @@ from junkdna.models import set_padding
 from junkdna.tokens import Tokens
 from junkdna.training.batches import Data, load_data, pad_sequences
 
-# Texts that are asked about, and by how much of the largest logit the two answers may differ (in float32).
-ASKED, TOLERANCE = 3, 1e-3
+# Texts that are asked about. The two answers may differ (in float32) by so much of what two texts differ by, or else
+# of the largest logit.
+ASKED, OF_TEXTS, OF_LOGITS = 4, 1e-2, 1e-4
 
 
 def load_for(model: PreTrainedModel, tokens: Tokens) -> Data:
@@ -56,12 +57,13 @@ def check_padding(model: PreTrainedModel, data: Data) -> None:
         together = _logits(model, data, [*asked, partner])[:-1]
         alone = torch.cat([_logits(model, data, [index]) for index in asked])
     model.train(training)
-    moved = (together - alone).abs().amax(dim=1) / alone.abs().amax().clamp(min=1e-6)
-    if int((moved > TOLERANCE).sum()) * 2 > len(asked):
+    moved = (together - alone).abs().amax(dim=1)
+    spread, largest = (alone - alone.mean(dim=0)).abs().amax(), alone.abs().amax()
+    if int((moved > torch.maximum(OF_TEXTS * spread, OF_LOGITS * largest)).sum()) * 2 > len(asked):
         raise ValueError(
             f"{type(model).__name__}: what it predicts for a text changes with the texts that share its batch (by up "
-            f"to {float(moved.max()):.1%} of the largest logit), because padding is not hidden from it; scores would "
-            "hang on the batch size. Take another architecture"
+            f"to {float(moved.max() / largest):.2%} of the largest logit): padding is not hidden from it, and scores "
+            "would hang on the batch size. Take another architecture"
         )
 
 
@@ -69,14 +71,25 @@ def _logits(model: PreTrainedModel, data: Data, rows: list[int]) -> torch.Tensor
     lengths = data.lengths[rows]
     index = torch.tensor(rows, device=data.tokens.input_ids.device)
     inputs = pad_sequences(data.tokens, index, lengths.min(), lengths.max(), left=data.left)
-    return model(**inputs).logits.float()
+    try:
+        return model(**inputs).logits.float()
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"{type(model).__name__} cannot predict for texts of {lengths.min()} to {lengths.max()} tokens ({error})"
+        ) from error
 
 
 def _padding_token(model: PreTrainedModel, wanted: int) -> int:
-    """The tokenizer's padding token, or another where the embedding has no row for it: nothing looks at that row."""
+    """The tokenizer's padding token, or another where that cannot be: nothing looks at its row of the embedding.
+
+    It cannot be where the embedding has no row for it, nor, of an encoder-decoder, the end token, by which those find
+    the place to read.
+    """
+    text = model.config.get_text_config()
+    end = getattr(text, "eos_token_id", None) if getattr(model.config, "is_encoder_decoder", False) else None
     try:
         rows = model.get_input_embeddings().weight.shape[0]
     except (NotImplementedError, AttributeError):  # of a model without a table of tokens
         return wanted
-    own = getattr(model.config.get_text_config(), "pad_token_id", None)
-    return next(token for token in (wanted, own, 0) if token is not None and 0 <= token < rows)
+    choices = (wanted, getattr(text, "pad_token_id", None), 0, 1)
+    return next(token for token in choices if token is not None and 0 <= token < rows and token != end)
