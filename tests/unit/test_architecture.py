@@ -23,6 +23,8 @@ LAYERS = (
     {"wording", "schema", "entries", "recipes", "grid", "axes", "checking", "extras", "lookups", "reference"},
     {"compression", "toyworld"},
     {
+        "quiet",
+        "matrices",
         "models",
         "decoders",
         "maskfile",
@@ -38,7 +40,7 @@ LAYERS = (
         "tokens",
         "metrics",
     },
-    {"task_columns", "task_sources", "tasks", "pretraining", "training", "calibration"},
+    {"task_columns", "task_sources", "tasks", "pretraining", "training", "watching", "inputs", "calibration"},
     {
         "bootstrap",
         "rates",

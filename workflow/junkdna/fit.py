@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import safe_open
 
+from junkdna.matrices import body_of
 from junkdna.tensor_names import left_from_body, missing_experts
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def check_body(checkpoint_dir: Path, model: "PreTrainedModel", info: Mapping[str
     info: what transformers says of the load: missing, unexpected and mismatched keys. Only a pooler may be missing in
     the body; what may be left over is said in `junkdna.tensor_names`. Raises ValueError with the tensors.
     """
-    prefix = f"{model.base_model_prefix}."
+    name, body = body_of(model)
+    prefix = f"{name}."
     wrong = [
         f"{key} is {list(stored)} in the file, {list(expected)} by config.json"
         for key, stored, expected in sorted(info["mismatched_keys"])
@@ -30,8 +32,8 @@ def check_body(checkpoint_dir: Path, model: "PreTrainedModel", info: Mapping[str
         for key in sorted(info["missing_keys"])
         if key.startswith(prefix) and "pooler" not in key
     ]
-    parts = [name for name, _ in model.base_model.named_children()]
-    left = left_from_body(info["unexpected_keys"], prefix=model.base_model_prefix, children=parts)
+    parts = [child for child, _ in body.named_children()]
+    left = left_from_body(info["unexpected_keys"], prefix=name, children=parts)
     if left:
         wrong.insert(0, f"the model has no place for {len(left)} tensors of the body, such as {left[0]}")
     if wrong:

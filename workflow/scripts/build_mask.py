@@ -11,6 +11,7 @@ from junkdna.compression.calibrated import budget_of, build_layerwise_mask, shuf
 from junkdna.compression.masks import build_packed_mask, removed_by
 from junkdna.maskfile import read_mask, write_mask
 from junkdna.models import read_body
+from junkdna.quantfile import read_unseen
 from junkdna.specs import PruneSpec
 
 paths = snakemake.input
@@ -30,4 +31,5 @@ elif spec.layerwise:
 else:
     ranking = read_tensors(paths.ranking) if paths.ranking else None
     mask = build_packed_mask(weights, input_dims, spec, ranking, removed)
-write_mask(snakemake.output.mask, mask, spec, code=snakemake.params.code)
+unseen = read_unseen(paths.calibration) if paths.calibration else []
+write_mask(snakemake.output.mask, mask, spec, code=snakemake.params.code, unseen=unseen)

@@ -12,7 +12,7 @@ from junkdna.artifacts import stream_tensors
 from junkdna.calibration import choose_sequences, statistics_names, stream_statistics
 from junkdna.compression.hessian import with_factors
 from junkdna.devices import take_device
-from junkdna.models import load_classifier
+from junkdna.models import load_body
 from junkdna.tokens import read_tokens
 
 torch.set_num_threads(snakemake.threads)
@@ -23,7 +23,7 @@ tokens = choose_sequences(
     max_length=text["max_length"],
     seed=text["seed"],
 )
-model = load_classifier(Path(snakemake.input.manifest).parent, num_labels=2, seed=0)
+model = load_body(Path(snakemake.input.manifest).parent)
 model.to(take_device(snakemake.resources.gpu))
 statistics = with_factors(stream_statistics(model, tokens, hessians=params.hessians))
 facts = {

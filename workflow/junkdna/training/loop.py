@@ -1,10 +1,8 @@
 """Fine-tune a checkpoint on a task in one of the regimes, and predict its validation split."""
 
-import inspect
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,13 +16,13 @@ from junkdna.compression.quantization import Quantized
 from junkdna.models import load_classifier
 from junkdna.specs import TrainSpec
 from junkdna.tokens import Tokens
-from junkdna.training.batches import Batch, load_data, order_epoch, pad_batches
+from junkdna.training.batches import Batch, order_epoch, pad_batches
 from junkdna.training.device import choose_precision, peak_memory_mb, synchronize
-from junkdna.training.fitting import check_tokens
 from junkdna.training.footprint import measure_footprint
 from junkdna.training.journal import open_journal, show_progress, skip_time, start_clock
 from junkdna.training.objective import prior_loss
 from junkdna.training.outcome import Outcome
+from junkdna.training.padding import load_for
 from junkdna.training.predict import predict
 from junkdna.training.qat import start_quantization
 from junkdna.training.qlora import start_adapters
@@ -80,7 +78,7 @@ def finetune(
         assert train.format != "regression", "a value has no probability"
         # A state without the epochs before it is of no use here.
         training.trace, fingerprint = Trace(), f"{fingerprint} traced"
-    data = load_data(without_unused_segments(training.model, scale.shrink(validation)), place)
+    data = load_for(training.model, scale.shrink(validation))
     load_seconds = time.perf_counter() - start
 
     run_training(training, state, fingerprint, after_step)
@@ -126,9 +124,9 @@ def prepare_training(
     model = load_classifier(checkpoint, train.num_labels, seed, regression=regression)
     adapters = start_adapters(model, recipe, regime, quantized, spec, seed, device)
     model.to(device).config.use_cache = False
+    data = load_for(model, train)
     pruning = start_regime(model, recipe, regime, mask, seed, moved)
     quantization = None if adapters else start_quantization(model, recipe, quantized)
-    data = load_data(without_unused_segments(model, train), device)
     return Training(
         model=model,
         optimizer=make_optimizer(model, pruning, spec),
@@ -195,14 +193,6 @@ def _look(training: Training) -> None:
     epoch = -(-training.step // training.plan.epoch_steps)
     seconds = look(training.trace, training.model, training.data, training.precision, epoch)
     skip_time(training.journal, seconds)
-
-
-def without_unused_segments(model: PreTrainedModel, tokens: Tokens) -> Tokens:
-    """Drop the segments if the model has no input for them; ValueError for tokens that do not fit it."""
-    if "token_type_ids" not in inspect.signature(model.forward).parameters:
-        tokens = replace(tokens, segments=None)
-    check_tokens(model, tokens)
-    return tokens
 
 
 def _facts(
