@@ -20,7 +20,19 @@ MODULES = {
 # Each layer imports only from layers above it in this list (and from itself).
 LAYERS = (
     {"specs", "shares", "provenance", "artifacts", "warm", "job", "devices"},
-    {"wording", "schema", "entries", "recipes", "grid", "axes", "checking", "extras", "lookups", "reference"},
+    {
+        "wording",
+        "local_files",
+        "schema",
+        "entries",
+        "recipes",
+        "grid",
+        "axes",
+        "checking",
+        "extras",
+        "lookups",
+        "reference",
+    },
     {"compression", "toyworld"},
     {
         "models",
@@ -34,7 +46,7 @@ LAYERS = (
         "tokens",
         "metrics",
     },
-    {"task_columns", "task_sources", "tasks", "pretraining", "training", "calibration"},
+    {"table_files", "task_columns", "task_sources", "tasks", "pretraining", "training", "calibration"},
     {"bootstrap", "stacks", "tables", "cells", "families", "fits", "trends", "multiplicity"},
     {
         "difficulty",
@@ -66,6 +78,7 @@ STANDARD_ONLY = (
     "axes",
     "extras",
     "grid",
+    "local_files",
     "lookups",
     "provenance",
     "recipes",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from junkdna.local_files import SUFFIXES
 from junkdna.wording import problem
 
 # Format -> columns that it needs, columns that it may have.
@@ -23,7 +24,6 @@ METRICS = {
 }
 # Kind of source -> keys inside it that a whole task needs.
 INSIDE = {"generate": ("task", "world_seed", "seed", "train", "validation"), "path": ("train", "validation")}
-SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl")
 
 
 def _kind(where: str, source: Mapping[str, Any], kinds: tuple[str, ...], problems: list[str]) -> str:

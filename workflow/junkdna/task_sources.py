@@ -1,14 +1,15 @@
 """Read the raw examples of a task: a data set of the hub, or files of the user's."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from junkdna.artifacts import sha256
+from junkdna.artifacts import describe_file
 from junkdna.hub import StaleCacheError, fetch_patiently, is_disk_full, nearest, resolve_commit
+from junkdna.local_files import SUFFIXES
+from junkdna.table_files import read_examples
 
 
 def load_hub(
@@ -102,11 +103,11 @@ def _clear(error: Exception, source: Mapping[str, str], commit: str, key: str) -
 
 
 def load_files(
-    paths: Mapping[str, str], *, key: str
+    paths: Mapping[str, str], columns: Sequence[str], *, key: str
 ) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, Any]]]:
     """Read one file for each split (.parquet, .csv, .tsv, .jsonl by suffix); also sha256 and size of each.
 
-    CSV follows RFC 4180; a TSV has no quotes, as in GLUE. Both give text only, exactly as it is written.
+    columns: paths of those that are wanted (see `table_files.read_examples`).
     Raises FileNotFoundError or ValueError with the key and the file.
     """
     tables, files = {}, {}
@@ -117,43 +118,14 @@ def load_files(
             raise FileNotFoundError(
                 f"{where}: {name} is no file (seen from {Path.cwd()}){nearest(path.name, siblings)}"
             )
-        if path.suffix not in READERS:
+        if path.suffix not in SUFFIXES:
             raise ValueError(
-                f"{where}: {name} ends in {path.suffix!r}; legal are {', '.join(READERS)}"
-                f"{nearest(path.suffix, list(READERS))}"
+                f"{where}: {name} ends in {path.suffix!r}; legal are {', '.join(SUFFIXES)}"
+                f"{nearest(path.suffix, list(SUFFIXES))}"
             )
         try:
-            tables[split] = READERS[path.suffix](path)
+            tables[split] = read_examples(path, columns)
         except (ValueError, OSError) as error:
             raise ValueError(f"{where}: {name} cannot be read as {path.suffix[1:]}: {error}") from None
-        files[split] = {"sha256": sha256(path), "size": path.stat().st_size}
+        files[split] = describe_file(path)
     return tables, files
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    # "NA", "null" and "" are words like others.
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def _read_tsv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, sep="\t", quoting=3, dtype=str, keep_default_na=False)
-
-
-def _read_jsonl(path: Path) -> pd.DataFrame:
-    """One object a line. (pandas would turn texts that look like numbers or dates into such.)"""
-    rows = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"line {number}: {error}") from None
-            if not isinstance(row, dict):
-                raise ValueError(f"line {number} is no object {{...}}")
-            rows.append(row)
-    return pd.DataFrame(rows, columns=list(dict.fromkeys(name for row in rows for name in row)), dtype=object)
-
-
-READERS = {".parquet": pd.read_parquet, ".csv": _read_csv, ".tsv": _read_tsv, ".jsonl": _read_jsonl}

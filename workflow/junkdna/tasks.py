@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from junkdna.shares import percent_of
-from junkdna.task_columns import indices, numbers, options, pick, texts
+from junkdna.task_columns import check_counting, indices, numbers, options, pick, texts
 from junkdna.task_sources import load_files, load_hub
 
 CLASSES = ("classification", "pair")
@@ -40,6 +40,8 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
     tables, counts = {}, {}
     for split, table in raw.items():
         whole = normalise(table, form, columns, labels=names, classes=classes, key=key, split=split)
+        if form == "choice" and split == "train" and not names and "generate" not in entry["source"]:
+            check_counting(pick(table, columns["label"], key), whole, key)
         wanted = _subset_size(entry, split, len(whole), key)
         pool = whole.iloc[:wanted] if entry.get("subset") == "first" else whole
         strata = pool["label"].to_numpy() if form in CLASSES else np.zeros(len(pool), dtype=np.int64)
@@ -92,10 +94,10 @@ def _read(
         ]
         return tables, {part: part for part in parts}, None, {}
     columns = entry["columns"]
-    if "path" in source:
-        tables, files = load_files(source["path"], key=key)
-        return tables, columns, None, {"files": files}
     paths = [path for part in columns.values() for path in ([part] if isinstance(part, str) else part)]
+    if "path" in source:
+        tables, files = load_files(source["path"], paths, key=key)
+        return tables, columns, None, {"files": files}
     splits = SPLITS | dict(entry.get("splits", {}))
     tables, classes, commit = load_hub(source, splits, paths, key=key)
     return tables, columns, classes.get(columns.get("label")), {"commit": commit}
