@@ -185,6 +185,7 @@ def test_what_sees_tables_sees_no_tensors(module):
 
 def test_parsing_the_workflow_loads_nothing_heavy():
     code = "import junkdna.grid, junkdna.lookups, junkdna.checking, junkdna.provenance, sys; "
+    code += "import junkdna.config_files, junkdna.local_files; "
     code += "print([m for m in ('torch', 'transformers', 'pandas', 'numpy') if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "workflow"

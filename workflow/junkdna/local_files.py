@@ -4,39 +4,50 @@ Standard library only: Snakemake imports this on every dry run.
 """
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from junkdna.wording import problem, raise_all
 
 TEXT = (".csv", ".tsv", ".jsonl")
 SUFFIXES = (".parquet", *TEXT)
 LOOKED_AT = 1 << 24  # bytes of a text file that are read before any job; the job reads the rest
 
 
-def path_problems(config: Mapping[str, Any]) -> list[str]:
-    """List what is wrong with the files and folders that `source.path` names, one line each.
+def check_paths(config: Mapping[str, Any], fetched: Callable[[str, str], bool]) -> None:
+    """Raise one ValueError with a line for each `source.path` of the config that cannot be read.
 
-    config: as `checking.check` returns it, without the entries that are not to be looked at. Files must be there,
-    be files, and be text in UTF-8 where they are text; a checkpoint must be a folder with a config.json.
+    config: as `checking.check` returns it. fetched: says of a section and a name whether that is here already.
+    Files must be there, and be UTF-8 where they are text; a checkpoint must be a folder with a config.json.
     """
     lines = []
-    for name, checkpoint in config["checkpoints"].items():
-        if folder := checkpoint["source"].get("path"):
-            where = f"checkpoints.{name}.source.path"
-            if not Path(folder).is_dir():
-                lines.append(_missing(where, Path(folder), "folder"))
-            elif not (Path(folder) / "config.json").is_file():
-                lines.append(
-                    f"{where}: found {folder!r} without a config.json; legal: a folder in the Hugging Face layout"
-                )
-    for name, task in config["tasks"].items():
-        for split, file in task["source"].get("path", {}).items():
-            where, path = f"tasks.{name}.source.path.{split}", Path(file)
-            if not path.is_file():
-                lines.append(_missing(where, path, "file"))
-            elif path.suffix in TEXT and (problem := not_utf8(path, LOOKED_AT)):
-                lines.append(f"{where}: {file}: {problem}")
+    for section, problems in (("checkpoints", _folder_problems), ("tasks", _file_problems)):
+        for name, entry in config[section].items():
+            if "path" in entry["source"] and not fetched(section, name):
+                lines += problems(f"{section}.{name}.source.path", entry["source"]["path"])
+    raise_all(lines)
+
+
+def _folder_problems(where: str, name: str) -> list[str]:
+    folder = Path(name)
+    if not folder.is_dir():
+        return [_missing(where, folder, "folder")]
+    legal = "a folder in the Hugging Face layout"
+    return (
+        [] if (folder / "config.json").is_file() else [problem(where, name, legal) + ", with a config.json"]
+    )
+
+
+def _file_problems(where: str, files: Mapping[str, str]) -> list[str]:
+    lines = []
+    for split, name in files.items():
+        path = Path(name)
+        if not path.is_file():
+            lines.append(_missing(f"{where}.{split}", path, "file"))
+        elif path.suffix in TEXT and (wrong := not_utf8(path, LOOKED_AT)):
+            lines.append(f"{where}.{split}: {name}: {wrong}")
     return lines
 
 
