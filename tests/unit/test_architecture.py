@@ -41,6 +41,7 @@ LAYERS = (
         "quantfile",
         "results",
         "hub",
+        "hub_files",
         "weight_files",
         "checkpoints",
         "tokens",

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import runpy
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -213,6 +215,84 @@ def test_the_environment_decides_where_from(hub, tmp_path):
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == hub.commit("datasets", REPO), done.stderr
     assert {path.name for path in (tmp_path / "elsewhere").iterdir()} >= {"hub", "datasets"}
+
+
+# Damage
+
+
+def cached(home: Path, pattern: str) -> Path:
+    """The one file of a cache that a pattern names, without the links that lead to it."""
+    (found,) = {path.resolve() for path in home.glob(pattern)}
+    return found
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+PARQUET = "hub/datasets--*/snapshots/*/main/train-*.parquet"
+ARROW = "datasets/**/*-train.arrow"
+
+
+def test_a_damaged_download_is_fetched_again(hub, tmp_path, capsys):
+    hub.flip_downloads = 1
+    tables, _ = from_hub()
+    damaged = re.search(
+        r"tasks.pairs.source.hub: 'tests/sentences': (\S+) .*damaged: the hub promises",
+        capsys.readouterr().out,
+    )
+    assert "/blobs/" in damaged[1] and len(Path(damaged[1]).name) == 64
+    assert sorted(tables["train"]["text"]) == sorted(pairs(40)["first"])
+    asked = len(hub.requests)
+    from_hub()
+    assert not [line for line in hub.requests[asked:] if line.endswith(".parquet") and line.startswith("GET")]
+
+
+def test_a_download_that_is_damaged_twice_is_told_and_does_not_stay(hub, tmp_path):
+    hub.flip_downloads = 99
+    with pytest.raises(RuntimeError, match="tasks.pairs.source.hub: .*/blobs/.*damaged: .*second time too"):
+        from_hub()
+    assert not list((tmp_path / "home").glob(PARQUET))
+    hub.flip_downloads = 0
+    assert sorted(from_hub()[0]["train"]["text"]) == sorted(pairs(40)["first"])
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize(
+    "spoil", [flip, lambda file: file.write_bytes(b""), lambda file: file.write_bytes(b"<html>")]
+)
+@pytest.mark.parametrize(
+    "pattern", [PARQUET, ARROW, "hub/datasets--*/snapshots/*/README.md", "datasets/**/dataset_info.json"]
+)
+def test_a_cache_that_rots_is_found_and_filled_again(pattern, spoil, prepared, hub, tmp_path):
+    expected, home = from_hub()[0]["train"], tmp_path / "home"
+    spoil(cached(home, pattern))
+    if not prepared:
+        shutil.rmtree(home / "datasets")
+    pd.testing.assert_frame_equal(from_hub()[0]["train"], expected)
+    pd.testing.assert_frame_equal(from_hub()[0]["train"], expected)
+    assert hub.downloads("train-00000-of-00001.parquet") == 1 + (pattern == PARQUET)
+
+
+def test_what_others_prepared_from_a_damaged_file_is_not_taken(hub, tmp_path):
+    expected = from_hub()[0]["train"]
+    home = tmp_path / "home"
+    flip(cached(home, ARROW))
+    cached(home, "datasets/**/junkdna.json").unlink()
+    pd.testing.assert_frame_equal(from_hub()[0]["train"], expected)
+
+
+def test_damage_out_of_reach_of_the_hub_names_what_to_delete(hub, tmp_path, monkeypatch):
+    from_hub()
+    arrow = cached(tmp_path / "home", ARROW)
+    flip(arrow)
+    point_clients_at(monkeypatch, "http://127.0.0.1:9", tmp_path / "home", offline=True)
+    with pytest.raises(
+        RuntimeError, match=f"tasks.pairs.source.hub: .*{arrow.parent} is not what was prepared"
+    ):
+        from_hub()
 
 
 # Files

@@ -1,6 +1,7 @@
 """Read the raw examples of a task: a data set of the hub, or files of the user's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from junkdna.artifacts import describe_file
 from junkdna.hub import StaleCacheError, fetch_patiently, is_disk_full, nearest, resolve_commit
+from junkdna.hub_files import alone, drop_changed, fetch_whole, prepare
 from junkdna.local_files import SUFFIXES
 from junkdna.table_files import read_examples
 
@@ -40,33 +42,49 @@ def load_hub(
             raise StaleCacheError(builder.hash, commit, str(datasets.config.HF_DATASETS_CACHE))
         return builder
 
+    def patiently(download: Callable[[], Any]) -> Any:
+        return fetch_patiently(download, **at, kind="dataset")
+
+    repo = source["hub"]
+    whole = {"repo": repo, "kind": "dataset", "commit": commit, "where": f"{key}.source.hub: {repo!r}"}
+    tables, classes = {}, {}
+    with alone(repo):
+        with _clearly(source, commit, key):
+            drop_changed(repo, whole["where"])
+            # In two steps, so that a hub that fails now and then is asked for little at each new try.
+            builder = fetch_whole(lambda: patiently(find), names=lambda: ["README.md"], **whole)
+            prepare(builder, patiently, **whole)
+        for ours, theirs in splits.items():
+            if theirs not in builder.info.splits:
+                known = list(builder.info.splits)
+                raise ValueError(
+                    f"{key}.splits.{ours}: {source['hub']!r} has no split {theirs!r}; it has {', '.join(known)}"
+                    f"{nearest(theirs, known)}"
+                )
+            data = builder.as_dataset(split=theirs)
+            classes |= {
+                name: feature.names
+                for name, feature in data.features.items()
+                if isinstance(feature, datasets.ClassLabel)
+            }
+            wanted = [name for name in data.column_names if any(_leads_to(name, path) for path in columns)]
+            # With no column as wanted, all are read: the error about them will name them.
+            tables[ours] = data.select_columns(wanted or data.column_names).to_pandas()
+            tables[ours].attrs["columns"] = data.column_names
+    return tables, classes, commit
+
+
+@contextmanager
+def _clearly(source: Mapping[str, str], commit: str, key: str) -> Iterator[None]:
+    """Turn an error about a data set that cannot be loaded into one in terms of the catalog."""
+    import datasets
+
     try:
-        # In two steps, so that a hub that fails now and then is asked for little at each new try.
-        builder = fetch_patiently(find, **at, kind="dataset")
-        fetch_patiently(builder.download_and_prepare, **at, kind="dataset")
+        yield
     except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         if is_disk_full(error):
             raise
         raise _clear(error, source, commit, key) from None
-    tables, classes = {}, {}
-    for ours, theirs in splits.items():
-        if theirs not in builder.info.splits:
-            known = list(builder.info.splits)
-            raise ValueError(
-                f"{key}.splits.{ours}: {source['hub']!r} has no split {theirs!r}; it has {', '.join(known)}"
-                f"{nearest(theirs, known)}"
-            )
-        data = builder.as_dataset(split=theirs)
-        classes |= {
-            name: feature.names
-            for name, feature in data.features.items()
-            if isinstance(feature, datasets.ClassLabel)
-        }
-        wanted = [name for name in data.column_names if any(_leads_to(name, path) for path in columns)]
-        # With no column as wanted, all are read: the error about them will name them.
-        tables[ours] = data.select_columns(wanted or data.column_names).to_pandas()
-        tables[ours].attrs["columns"] = data.column_names
-    return tables, classes, commit
 
 
 def _leads_to(name: str, path: str) -> bool:
