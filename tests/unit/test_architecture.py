@@ -47,7 +47,16 @@ LAYERS = (
         "tokens",
         "metrics",
     },
-    {"table_files", "task_columns", "task_sources", "tasks", "pretraining", "training", "calibration"},
+    {
+        "table_files",
+        "split_facts",
+        "task_columns",
+        "task_sources",
+        "tasks",
+        "pretraining",
+        "training",
+        "calibration",
+    },
     {"bootstrap", "stacks", "tables", "cells", "families", "fits", "trends", "multiplicity"},
     {
         "difficulty",
@@ -77,6 +86,7 @@ LAYERS = (
 )
 STANDARD_ONLY = (
     "axes",
+    "data_cautions",
     "extras",
     "grid",
     "local_files",
