@@ -35,7 +35,7 @@ def test_what_yaml_would_swallow_and_files_that_are_not_there(fresh):
     (fresh / "wrong.yaml").write_text(twice)
     done = snakemake(fresh, "--dry-run", config="wrong.yaml")
     said = done.stdout + done.stderr
-    assert "tasks.tiny-easy.metric: found in line" in said and "of wrong.yaml and again in line" in said
+    assert "tasks.tiny-easy.metric: found in line" in said and "wrong.yaml and again in line" in said
     own = """
     source: {path: {train: t.csv, validation: resources/reference/human.csv}}
     format: classification
