@@ -41,12 +41,13 @@ def fetch_whole(
 
     def damages() -> dict[Path, str]:
         wanted = names()
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        named = {path: path.relative_to(folder).as_posix() for path in sorted(files)}
+        here = {
+            path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
+        }
         counted = [
-            path for path, name in named.items() if any(fnmatch.fnmatchcase(name, one) for one in wanted)
+            name for name in here if any(name == one or fnmatch.fnmatchcase(name, one) for one in wanted)
         ]
-        return {path: text for path in counted if (text := damage(path))}
+        return {here[name]: text for name in counted if (text := damage(here[name]))}
 
     for again in (False, True):
         result = error = None
