@@ -5,8 +5,9 @@ Including this file also puts `workflow/` on the module search path, of this pro
 
 import csv
 import sys
+from pathlib import Path
 
-from junkdna import checking, extras, grid, lookups, recipes, reference
+from junkdna import checking, config_files, extras, grid, local_files, lookups, recipes, reference
 from junkdna.provenance import code_digest
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
@@ -17,11 +18,19 @@ with open("resources/reference/paper/values.csv", encoding="utf-8", newline="") 
     PAPER = reference.paper_points(csv.DictReader(file))
 
 try:
+    if workflow.is_main_process:
+        config_files.refuse_duplicates(workflow.configfiles)
     config = checking.check(config, load_configfile("workflow/schemas/config.schema.yaml"), human=HUMAN)
     RUNS = grid.valid_runs(config)
     CONNECTED = extras.connected_runs(config, RUNS)
     RECIPES = recipes.expand_recipes(config["sweeps"])
     REPLICATED = reference.replicated_runs(config, RUNS, RECIPES, PAPER)
+    USED = lookups.used_parts(config, RUNS)
+    if workflow.is_main_process:
+        # What was fetched already may be gone from where it came.
+        local_files.check_paths(
+            USED, lambda part, name: Path(f"resources/{part}/{name}/manifest.json").exists()
+        )
 except ValueError as error:
     raise WorkflowError(f"the config is wrong:\n{error}")
 
@@ -31,7 +40,6 @@ KEPT_RUNS = extras.ends_of(CONNECTED)
 STUDY = config["study"]["name"]
 RANKINGS = {lookups.ranking_of(recipe): recipe for recipe in RECIPES.values() if lookups.ranking_of(recipe)}
 FIGURES = lookups.figure_names(config, RUNS)
-USED = lookups.used_parts(config, RUNS)
 LABELLED = [name for name, task in USED["tasks"].items() if task["format"] in ("classification", "pair")]
 
 

@@ -20,7 +20,19 @@ MODULES = {
 # Each layer imports only from layers above it in this list (and from itself).
 LAYERS = (
     {"specs", "shares", "provenance", "artifacts", "warm", "job", "devices"},
-    {"wording", "schema", "entries", "recipes", "grid", "axes", "checking", "extras", "lookups", "reference"},
+    {
+        "wording",
+        "local_files",
+        "schema",
+        "entries",
+        "recipes",
+        "grid",
+        "axes",
+        "checking",
+        "extras",
+        "lookups",
+        "reference",
+    },
     {"compression", "toyworld"},
     {
         "quiet",
@@ -32,6 +44,7 @@ LAYERS = (
         "results",
         "hub",
         "tensor_names",
+        "hub_files",
         "weight_files",
         "pickles",
         "descriptions",
@@ -40,7 +53,18 @@ LAYERS = (
         "tokens",
         "metrics",
     },
-    {"task_columns", "task_sources", "tasks", "pretraining", "training", "watching", "inputs", "calibration"},
+    {
+        "table_files",
+        "split_facts",
+        "task_columns",
+        "task_sources",
+        "tasks",
+        "pretraining",
+        "training",
+        "watching",
+        "inputs",
+        "calibration",
+    },
     {
         "bootstrap",
         "rates",
@@ -85,8 +109,10 @@ LAYERS = (
 )
 STANDARD_ONLY = (
     "axes",
+    "data_cautions",
     "extras",
     "grid",
+    "local_files",
     "lookups",
     "provenance",
     "recipes",
@@ -199,6 +225,7 @@ def test_what_sees_tables_sees_no_tensors(module):
 
 def test_parsing_the_workflow_loads_nothing_heavy():
     code = "import junkdna.grid, junkdna.lookups, junkdna.checking, junkdna.provenance, sys; "
+    code += "import junkdna.config_files, junkdna.local_files; "
     code += "print([m for m in ('torch', 'transformers', 'pandas', 'numpy') if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "workflow"

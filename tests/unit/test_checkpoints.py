@@ -388,14 +388,35 @@ def test_without_network_the_cache_serves(hub, tmp_path, monkeypatch, no_waiting
     assert fetch(tmp_path) == first
 
 
-def test_a_rotten_cache_is_found(hub, tmp_path):
-    fetch(tmp_path)
-    blob = next((tmp_path / "home" / "hub").glob("models--*/snapshots/*/model.safetensors")).resolve()
-    content = bytearray(blob.read_bytes())
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize("keep", [slice(None), slice(100)])
+def test_a_rotten_cache_is_found(hub, tmp_path, monkeypatch, capsys, name, keep):
+    first = fetch(tmp_path)
+    (blob,) = (path.resolve() for path in (tmp_path / "home" / "hub").glob(f"models--*/snapshots/*/{name}"))
+    content = bytearray(blob.read_bytes()[keep])
     content[-1] ^= 1
     blob.write_bytes(content)
-    with pytest.raises(ValueError, match="not what the hub promised.*delete .*models--tests--tiny-bert"):
+    where = "checkpoints.tiny.source.hub: 'tests/tiny-bert'"
+    point_clients_at(monkeypatch, "http://127.0.0.1:9", tmp_path / "home", offline=True)
+    with pytest.raises(
+        RuntimeError, match=f"{where}: {blob} .{name}. is damaged: the hub promises {blob.name}"
+    ):
         fetch(tmp_path)
+    point_clients_at(monkeypatch, hub.url, tmp_path / "home")
+    assert fetch(tmp_path) == first
+    assert f"{where}: {blob} ({name}) is damaged" in capsys.readouterr().out
+    assert hub.downloads(name) == 2
+
+
+def test_a_download_that_is_damaged_is_fetched_again_and_refused_the_second_time(hub, tmp_path):
+    hub.flip_downloads = 1
+    first = fetch(tmp_path)
+    shutil.rmtree(tmp_path / "home" / "hub")
+    hub.flip_downloads = 99
+    with pytest.raises(RuntimeError, match="checkpoints.tiny.source.hub: .*is damaged.*the second time too"):
+        fetch(tmp_path)
+    hub.flip_downloads = 0
+    assert fetch(tmp_path) == first
 
 
 def test_a_failed_fetch_leaves_the_old_checkpoint(hub, checkpoint, tmp_path):

@@ -31,6 +31,7 @@ def study_cautions(
         *_at_chance(runs),
         *_seeds(runs, claims),
         *_unmatched(runs, axes),
+        *number_formats(runs),
         *_bytes(claims),
         *(_contradicted(orders) if orders is not None else []),
     ]
@@ -105,6 +106,27 @@ def _unmatched(runs: pd.DataFrame, axes: Mapping[str, Mapping]) -> list[str]:
                 "one of data, not of difficulty."
             )
     return out
+
+
+def number_formats(runs: pd.DataFrame) -> list[str]:
+    """Compressed runs in another number format than the dense runs they are measured against."""
+    keys = ["checkpoint", "task", "seed"]
+    twins = runs[is_dense(runs)].set_index(keys)["precision"].rename("twin")
+    others = runs[~is_dense(runs)].join(twins, on=keys)
+    unlike = others[others["twin"].notna() & (others["precision"] != others["twin"])]
+    if unlike.empty:
+        return []
+    cells = (
+        unlike.groupby(["checkpoint", "task", "precision", "twin"])
+        .size()
+        .sort_values(ascending=False, kind="stable")
+    )
+    (checkpoint, task, own, twin), most = cells.index[0], cells.iloc[0]
+    return [
+        f"{len(unlike)} of {len(others)} compressed runs were computed in another number format than the dense runs "
+        f"that they are measured against ({_share(len(unlike), len(others))}), most of them {most} of {task} on "
+        f"{checkpoint}, in {own} against {twin}. What they lose may be lost in rounding: set `precision`."
+    ]
 
 
 def _bytes(claims: pd.DataFrame) -> list[str]:

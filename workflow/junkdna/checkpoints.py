@@ -11,6 +11,7 @@ from typing import Any
 from junkdna.artifacts import describe_file, whole_folder, write_json
 from junkdna.descriptions import check_config
 from junkdna.hub import fetch_patiently, nearest, resolve_commit
+from junkdna.hub_files import fetch_whole
 from junkdna.pickles import convert_pickled
 from junkdna.weight_files import (
     INDEX,
@@ -89,7 +90,11 @@ def _from_hub(repo: str, revision: str, key: str) -> tuple[dict[str, Path], str]
 
     def download(patterns: list[str]) -> Path:
         options = {"revision": commit, "allow_patterns": patterns, "ignore_patterns": [SUBFOLDERS]}
-        return Path(fetch_patiently(lambda: snapshot_download(repo, **options), **at))
+        fetched = fetch_whole(
+            lambda: fetch_patiently(lambda: snapshot_download(repo, **options), **at),
+            **{"repo": repo, "kind": "model", "commit": commit, "names": lambda: patterns, "where": where},
+        )
+        return Path(fetched)
 
     snapshot = download([*SMALL, INDEX, PICKLED_INDEX])
     try:
@@ -99,8 +104,7 @@ def _from_hub(repo: str, revision: str, key: str) -> tuple[dict[str, Path], str]
     here = {file: snapshot / file for file in listed if "/" not in file}
     _check_description(here, where)
     weights = _choose_weights(here, where)
-    if any(not here[file].exists() for file in weights):
-        download(weights)
+    download(weights)
     return {file: path for file, path in here.items() if _is_small(file) or file in weights}, commit
 
 

@@ -149,6 +149,13 @@ def tokenize(
     )
 
 
+def describe_lengths(tokens: Tokens, max_length: int) -> dict[str, float | int]:
+    """How long the sequences of a split are: how many, the mean in tokens, and the share that was cut."""
+    count = len(tokens.offsets) - 1
+    mean = len(tokens.input_ids) / count
+    return {"sequences": count, "mean": mean, "truncated": tokens.truncated, "max_length": max_length}
+
+
 def without_text(tokens: Tokens, tokenizer: "PreTrainedTokenizerBase") -> Tokens:
     """Return the same examples and labels with every text empty, as tokenizing empty texts would give them.
 

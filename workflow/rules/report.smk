@@ -3,6 +3,9 @@
 Needs tables and figures. Gives results/report/{study}/: index.html, verdicts.txt and the merged config.
 """
 
+# Checkpoint and task, each pair once.
+TOKENIZED = list(dict.fromkeys((run["checkpoint"], run["task"]) for run in RUNS))
+
 
 # The whole config of the study as it was run, with every default.
 rule write_config:
@@ -41,6 +44,8 @@ rule render_report:
         manifests=expand(
             "resources/checkpoints/{checkpoint}/manifest.json", checkpoint=sorted(USED["checkpoints"])
         ),
+        tasks=expand(rules.fetch_task.output.manifest, task=sorted({run["task"] for run in RUNS})),
+        lengths=[rules.tokenize_task.output.lengths.format(checkpoint=c, task=t) for c, t in TOKENIZED],
         template="workflow/report/page.html.j2",
         style="workflow/report/page.css",
         behaviour="workflow/report/page.js",
@@ -59,6 +64,7 @@ rule render_report:
     params:
         study="{study}",
         figures=FIGURES,
+        tokenized=TOKENIZED,
         config=USED,
         notice=lookups.notice_of(USED),
         codes={

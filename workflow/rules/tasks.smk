@@ -1,7 +1,7 @@
 """Tasks: labelled data in one normalised form, then as tokens.
 
 Needs checkpoints (their tokenizers). Gives resources/tasks/{task}/{split}.parquet and
-results/tokens/{checkpoint}/{task}/{split}.safetensors.
+results/tokens/{checkpoint}/{task}/{split}.safetensors, and beside both what the report has to say of them.
 """
 
 
@@ -39,6 +39,7 @@ rule tokenize_task:
     output:
         train="results/tokens/{checkpoint}/{task}/train.safetensors",
         validation="results/tokens/{checkpoint}/{task}/validation.safetensors",
+        lengths="results/tokens/{checkpoint}/{task}/lengths.json",
     log:
         "logs/tokenize_task/{checkpoint}/{task}.log",
     benchmark:

@@ -6,9 +6,11 @@ job.start(snakemake.log[0])
 
 from pathlib import Path
 
-from junkdna.artifacts import read_table
-from junkdna.tokens import load_tokenizer, tokenize, write_tokens
+from junkdna.artifacts import read_table, write_json
+from junkdna.data_cautions import length_cautions
+from junkdna.tokens import describe_lengths, load_tokenizer, tokenize, write_tokens
 
+lengths = {}
 tokenizer = load_tokenizer(Path(snakemake.input.manifest).parent)
 for split in ("train", "validation"):
     table = read_table(snakemake.input[split])
@@ -16,3 +18,7 @@ for split in ("train", "validation"):
         table, tokenizer, format=snakemake.params.format, max_length=snakemake.params.max_length
     )
     write_tokens(snakemake.output[split], tokens)
+    lengths[split] = describe_lengths(tokens, snakemake.params.max_length)
+write_json(snakemake.output.lengths, lengths)
+for line in length_cautions(snakemake.wildcards.checkpoint, snakemake.wildcards.task, lengths):
+    job.progress(f"warning: {line}")
