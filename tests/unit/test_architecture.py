@@ -19,8 +19,9 @@ MODULES = {
 
 # Each layer imports only from layers above it in this list (and from itself).
 LAYERS = (
-    {"specs", "shares", "provenance", "artifacts", "warm", "job", "devices"},
+    {"specs", "shares", "provenance", "seals", "artifacts", "warm", "job", "devices"},
     {"wording", "schema", "entries", "recipes", "grid", "axes", "checking", "extras", "lookups", "reference"},
+    {"lineage", "record", "local_files"},
     {"compression", "toyworld"},
     {
         "models",
@@ -66,6 +67,8 @@ STANDARD_ONLY = (
     "axes",
     "extras",
     "grid",
+    "lineage",
+    "local_files",
     "lookups",
     "provenance",
     "recipes",

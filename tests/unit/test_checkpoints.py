@@ -21,6 +21,7 @@ from transformers import AutoModel, BertConfig, BertModel, BertTokenizerFast
 
 from junkdna.artifacts import read_json, sha256
 from junkdna.checkpoints import fetch_checkpoint
+from junkdna.seals import content_digest
 from junkdna.weight_files import check_weights, read_header
 
 hub_module = runpy.run_path(str(Path(__file__).parents[1] / "hub.py"))
@@ -102,6 +103,7 @@ def test_a_checkpoint_from_the_hub_is_whole_and_described(hub, checkpoint, tmp_p
         assert (folder / name).read_bytes() == (checkpoint / name).read_bytes()
         assert manifest["files"][name] == {
             "sha256": sha256(checkpoint / name),
+            "xxh3": content_digest(checkpoint / name),
             "size": (checkpoint / name).stat().st_size,
         }
     assert hub.downloads("pytorch_model.bin") == hub.downloads("README.md") == 0
