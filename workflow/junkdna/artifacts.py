@@ -51,10 +51,10 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: str | Path, content: Mapping[str, Any], *, indent: int | None = 1) -> None:
+def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write a mapping as JSON with sorted keys, sealed under one key more."""
     with replacing(path) as temporary:
-        text = json.dumps({**content, SEAL_KEY: BLANK}, indent=indent, sort_keys=True)
+        text = json.dumps({**content, SEAL_KEY: BLANK}, indent=1, sort_keys=True)
         temporary.write_text(text + "\n", encoding="utf-8")
         seal(temporary)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from junkdna.grid import data_of, training_of
-from junkdna.lookups import copied_mask, needs_calibration, ranking_of
+from junkdna.lookups import calibration_slug, copied_mask, needs_calibration, ranking_of
 
 # What decides the content of the files of each stage; the slugs that they are looked up by stand in `_slug`.
 TOKENS = ("checkpoint", "task", "tokens")
@@ -62,6 +62,8 @@ def hash_parts(
         "like": {},
     }
     own = [parts[part].get(text.get("task")) for part in ("task", "tokens")]
+    if "task" in text:
+        parts["calibration"][calibration_slug(text)] = short_hash([text, *own])
     # A recipe that copies a mask comes after the one that it copies, by as many steps as it takes.
     for slug in sorted(recipes, key=lambda slug: _depth(slug, recipes)):
         recipe = recipes[slug]
@@ -84,10 +86,12 @@ def _depth(slug: str, recipes: Mapping[str, Mapping]) -> int:
 
 
 def made_of(parts: Parts, wanted: Iterable[str], slugs: Mapping[str, Any]) -> dict[str, str]:
-    """The hashes that a file carries: those of `wanted`, for its checkpoint, task, recipe (or ranking) and regime.
+    """The hashes that a file carries: those of `wanted`, for its checkpoint, task, recipe and regime.
 
+    slugs: wildcards of the file (a ranking and a calibration have names of their own in place of a recipe).
     A part that its recipe does without is left out.
     """
+    slugs = dict(slugs.items())
     found = ((part, parts[part].get(_slug(part, slugs))) for part in wanted)
     return {part: value for part, value in found if value is not None}
 
@@ -96,13 +100,18 @@ def _slug(part: str, slugs: Mapping[str, Any]) -> str:
     if part == "training":
         qlora = "/qlora" if slugs.get("regime") == "qlora" else ""
         return f"{slugs['checkpoint']}/{slugs['task']}{qlora}"
-    if part == "ranking":
-        return slugs["ranking"] if "ranking" in slugs else slugs["recipe"]
-    name = {"tokens": "task", "calibration": "recipe", "compression": "recipe", "like": "recipe"}
-    return slugs[name.get(part, part)]
+    if part in slugs:
+        return slugs[part]
+    return slugs["task" if part == "tokens" else "recipe"]
 
 
 def parts_of(parts: Parts, runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     """Of the parts that decide a run, the hashes that these runs use; slugs sorted."""
     used = {part: sorted({_slug(part, run) for run in runs}) for part in RUN}
     return {part: {slug: parts[part][slug] for slug in slugs} for part, slugs in used.items()}
+
+
+def hash_study(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], parts: Parts) -> str:
+    """The hash that tables, figures and report carry: of the runs, what each is made with, and how they are judged."""
+    metrics = {name: task["metric"] for name, task in config["tasks"].items()}
+    return short_hash([runs, parts_of(parts, runs), config["axes"], config["study"]["margin"], metrics])

@@ -77,11 +77,17 @@ def check_checkpoint(manifest: Path) -> None:
 
 
 def check_runs(
-    paths: Sequence[str], runs: Sequence[Mapping[str, Any]], parts: Mapping[str, Mapping[str, str]]
+    paths: Sequence[str],
+    runs: Sequence[Mapping[str, Any]],
+    parts: Mapping[str, Mapping[str, str]],
+    wanted: Sequence[str] = RUN,
 ) -> None:
-    """Check that the file of each run was made with what the config says; parts: from `lineage.parts_of`."""
+    """Check that the file of each run was made with what the config says.
+
+    parts: from `lineage.parts_of`. wanted: those of them that decide these runs.
+    """
     for path, run in zip(paths, runs, strict=True):
-        check_made(path, made_of(parts, RUN, run))
+        check_made(path, made_of(parts, wanted, run))
 
 
 def check_made(path: str | Path, made: Mapping[str, str]) -> None:
@@ -114,9 +120,10 @@ def peek(path: str | Path) -> dict[str, Any] | None:
     try:
         with Path(path).open("rb") as file:
             if Path(path).suffix == ".json":
-                return json.loads(file.read())
+                content = json.loads(file.read())
+                return content.get("usermeta", content)
             return json.loads(_of_table(file) if Path(path).suffix == ".parquet" else _of_tensors(file))
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 

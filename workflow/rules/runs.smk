@@ -33,6 +33,7 @@ rule finetune:
     params:
         recipe=lambda w: RECIPES[w.recipe],
         training=lambda w: grid.training_of(config, w.checkpoint, w.task, w.regime),
+        made=lambda w: lineage.made_of(MADE, lineage.RUN, w),
         code=finetune_code,
     message:
         "Run {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / {wildcards.regime} / seed {wildcards.seed}"

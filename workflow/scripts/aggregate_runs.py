@@ -8,15 +8,19 @@ from pathlib import Path
 
 from junkdna.aggregate import aggregate
 from junkdna.artifacts import write_table, write_text
+from junkdna.record import check_runs, record
 
+params = snakemake.params
+check_runs(snakemake.input.metrics, params.runs, params.parts)
+check_runs(snakemake.input.predictions, params.runs, params.parts)
 tables = aggregate(
     [Path(path).parent for path in snakemake.input.metrics],
-    expected=snakemake.params.runs,
-    tasks=snakemake.params.tasks,
-    recipes=snakemake.params.recipes,
-    axes=snakemake.params.axes,
-    margin=snakemake.params.margin,
+    expected=params.runs,
+    tasks=params.tasks,
+    recipes=params.recipes,
+    axes=params.axes,
+    margin=params.margin,
 )
 for name, table in tables.items():
-    write_table(snakemake.output[name], table)
+    write_table(snakemake.output[name], table, record(params.made, snakemake.config))
     write_text(snakemake.output[f"{name}_csv"], table.to_csv(index=False))
