@@ -5,10 +5,9 @@ Including this file also puts `workflow/` on the module search path, of this pro
 
 import csv
 import sys
-from itertools import chain
 from pathlib import Path
 
-from junkdna import checking, extras, grid, lineage, local_files, lookups, recipes, record, reference
+from junkdna import checking, extras, grid, lineage, local_files, lookups, recipes, reference
 from junkdna.provenance import code_digest
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
@@ -60,44 +59,6 @@ def for_runs(pattern, where=RUNS):
 def nulls_of_study():
     """The predictions of the runs without input, in the order of NULL_RUNS."""
     return for_runs(rules.finetune_null.output.predictions, where=NULL_RUNS)
-
-
-def lost_files():
-    """Files between the checkpoints and the report that are gone though what was made of them stands.
-
-    `rule all` names them, for Snakemake does not miss a file that stands only between others, and a job that fails
-    loses its outputs: the report would stand over runs that are missing. Where tables and figures are of another
-    config, or not there, they are made anyway, with all that they need.
-    """
-    if not workflow.is_main_process:
-        return []
-    page, table = (
-        Path(path.format(study=STUDY))
-        for path in (rules.render_report.output.page, rules.aggregate_runs.output.runs)
-    )
-    files = made_by_study() if page.exists() else []
-    files += made_by_runs() if (record.peek(table) or {}).get("made") == MADE_STUDY else []
-    return [path for path in files if not Path(path).exists()]
-
-
-def made_by_runs():
-    """The files of single runs that a table is made of."""
-    return [
-        *for_runs(rules.finetune.output.metrics),
-        *for_runs(rules.finetune.output.predictions),
-        *nulls_of_study(),
-        *for_runs(rules.finetune_traced.output.confidences, where=TRACED_RUNS),
-        *for_runs(rules.interpolate.output.path, where=CONNECTED),
-        *for_runs(rules.interpolate.output.losses, where=CONNECTED),
-    ]
-
-
-def made_by_study():
-    """The tables and figures of the study, which stand between its runs and its report."""
-    made = [rules.aggregate_runs.output, rules.score_difficulty.output]
-    made += [rules.measure_connectivity.output] * bool(CONNECTED)
-    made += [rules.replicate.output] * bool(config["study"]["replicates"])
-    return expand([*chain(*made), rules.plot_figure.output.spec], study=STUDY, figure=FIGURES)
 
 
 def evidence_for(wildcards):

@@ -21,7 +21,7 @@ MODULES = {
 LAYERS = (
     {"specs", "shares", "provenance", "seals", "artifacts", "warm", "job", "devices"},
     {"wording", "schema", "entries", "recipes", "grid", "axes", "checking", "extras", "lookups", "reference"},
-    {"lineage", "record", "local_files"},
+    {"lineage", "record", "local_files", "existing"},
     {"compression", "toyworld"},
     {
         "models",
@@ -65,6 +65,7 @@ LAYERS = (
 )
 STANDARD_ONLY = (
     "axes",
+    "existing",
     "extras",
     "grid",
     "lineage",
@@ -72,6 +73,7 @@ STANDARD_ONLY = (
     "lookups",
     "provenance",
     "recipes",
+    "record",
     "reference",
     "shares",
     "specs",

@@ -22,22 +22,19 @@ torch.set_num_threads(snakemake.threads)
 paths, out, params = snakemake.input, dict(snakemake.output.items()), snakemake.params
 check_inputs(paths, params.made)
 run = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)}
-files = [path for path in (paths.manifest, paths.train, paths.mask, paths.quantized) if path]
 outcome = finetune(
     checkpoint=Path(paths.manifest).parent,
-    train=read_tokens(paths.train),
-    validation=read_tokens(paths.validation),
+    **{split: read_tokens(paths[split]) for split in ("train", "validation")},
     **read_start(paths.mask),
     recipe=params.recipe,
     regime=run["regime"],
     spec=TrainSpec.from_mapping(params.training),
     seed=run["seed"],
     state=Path(out["predictions"]).with_name("state.safetensors"),
-    fingerprint=fingerprint(files, [run, params.recipe, params.training, params.code]),
+    fingerprint=fingerprint(paths, [run, params.recipe, params.training, params.code]),
     device=take_device(snakemake.resources.gpu),
     quantized=read_quantized(paths.quantized) if paths.quantized else None,
     traced="confidences" in out,
 )
 keys = {**run, "family": params.recipe["family"], "level": params.recipe["level"]}
-about = record(params.made, snakemake.config)
-write_outcome(out, outcome, keys=keys, code=params.code, about=about)
+write_outcome(out, outcome, keys=keys, code=params.code, about=record(params.made, snakemake.config))

@@ -31,7 +31,7 @@ outcome = finetune(
     spec=TrainSpec.from_mapping(params.training),
     seed=task["seed"],
     state=Path(out["predictions"]).with_name("state.safetensors"),
-    fingerprint=fingerprint([paths.manifest, paths.train], [task, params.training, params.code]),
+    fingerprint=fingerprint(paths, [task, params.training, params.code]),
     device=take_device(snakemake.resources.gpu),
 )
 keys = {**task, "recipe": "dense", "regime": "null", "family": "dense", "level": 0.0}
