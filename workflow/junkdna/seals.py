@@ -17,6 +17,7 @@ class DamagedFileError(ValueError):
     """A file that a stage wrote is not any more what was written."""
 
     def __init__(self, path: str | Path, reason: str, remedy: str = "Delete it") -> None:
+        self.reason = reason
         super().__init__(
             f"{path} is damaged: {reason}. {remedy} and give the same command again: it is then made anew"
         )

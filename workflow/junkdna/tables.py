@@ -85,6 +85,8 @@ def runs_table(
         runs.loc[at, "loss"] = stack.loss
         runs.loc[at, "finite"] = stack.finite
     runs = pd.concat([runs, facts[list(FACTS)]], axis=1)
+    if "versions" in facts:
+        runs["versions"] = facts["versions"]
     runs["total_seconds"] = runs[list(SECONDS)].sum(axis=1)
     runs["diverged"] = ~(runs.pop("finite") & np.isfinite(runs["final_loss"]) & np.isfinite(runs["loss"]))
     if "diverged" in facts:
