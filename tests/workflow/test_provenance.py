@@ -247,11 +247,9 @@ def test_another_study_replaces_nothing_without_leave(small):
     assert peek(small / f"{DENSE}/metrics.parquet")["study"] == "other"
 
 
-def test_a_question_for_the_plan_leaves_nothing_behind(small):
-    for _ in range(2):
-        code, told = run(small, "plan")
-        assert code == 0 and "0 device hours" not in told and re.search(r"finetune +2 +2 +0", told), told
-        assert not (small / "results/plan").exists()
+def test_the_plan_is_answered_whatever_lies_about(small):
+    (small / "results/plan").mkdir()
+    (small / "results/plan/summary.tsv").write_text("half")
     (small / f"{DENSE}/metrics.parquet").write_bytes(b"half")
     code, told = run(small, "plan")
     assert code == 0 and re.search(r"aggregate_runs +1 +0 +1", told), told
