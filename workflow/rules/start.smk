@@ -9,25 +9,19 @@ from junkdna import existing, record
 
 
 def made_with():
-    """The files of the study that say how they were made, each with what they should be made with."""
-    checkpoints, tasks = (sorted({run[key] for run in RUNS}) for key in ("checkpoint", "task"))
-    for checkpoint in checkpoints:
-        slugs = {"checkpoint": checkpoint}
-        yield rules.build_mask.input.manifest.format(**slugs), lineage.made_of(MADE, ("checkpoint",), slugs)
-    for task in tasks:
-        yield rules.fetch_task.output.manifest.format(task=task), lineage.made_of(
-            MADE, ("task",), {"task": task}
-        )
-    for checkpoint, recipe in sorted({(run["checkpoint"], run["recipe"]) for run in RUNS}):
-        made = (
-            rules.quantize_weights.output.weights
-            if RECIPES[recipe]["method"] == "quantize"
-            else rules.build_mask.output.mask
-        )
-        slugs = {"checkpoint": checkpoint, "recipe": recipe}
-        yield made.format(**slugs), lineage.made_of(MADE, lineage.MASK, slugs)
-    for run in RUNS:
-        yield rules.finetune.output.metrics.format(**run), lineage.made_of(MADE, lineage.RUN, run)
+    """The files of the study that say how they were made, each with what it should be made with."""
+    quantized = [run for run in RUNS if RECIPES[run["recipe"]]["method"] == "quantize"]
+    for pattern, parts, runs in (
+        ("resources/checkpoints/{checkpoint}/manifest.json", ("checkpoint",), RUNS),
+        (rules.fetch_task.output.manifest, ("task",), RUNS),
+        (rules.tokenize_task.output.train, lineage.TOKENS, RUNS),
+        (rules.build_mask.output.mask, lineage.MASK, RUNS),
+        (rules.quantize_weights.output.weights, lineage.MASK, quantized),
+        (rules.finetune_null.output.metrics, lineage.NULL, NULL_RUNS),
+        (rules.finetune.output.metrics, lineage.RUN, RUNS),
+    ):
+        for path, run in {pattern.format(**run): run for run in runs}.items():
+            yield path, lineage.made_of(MADE, parts, run)
 
 
 def lost_files():
