@@ -19,7 +19,7 @@ MODULES = {
 
 # Each layer imports only from layers above it in this list (and from itself).
 LAYERS = (
-    {"specs", "shares", "provenance", "artifacts", "warm", "job", "devices"},
+    {"specs", "shares", "provenance", "seals", "artifacts", "warm", "job", "devices"},
     {
         "wording",
         "local_files",
@@ -33,6 +33,7 @@ LAYERS = (
         "lookups",
         "reference",
     },
+    {"lineage", "record", "local_hashes", "existing"},
     {"compression", "toyworld"},
     {
         "quiet",
@@ -110,12 +111,16 @@ LAYERS = (
 STANDARD_ONLY = (
     "axes",
     "data_cautions",
+    "existing",
     "extras",
     "grid",
+    "lineage",
+    "local_hashes",
     "local_files",
     "lookups",
     "provenance",
     "recipes",
+    "record",
     "reference",
     "shares",
     "specs",

@@ -21,8 +21,9 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from transformers import AutoModel, BertConfig, BertModel, BertTokenizerFast
 
-from junkdna.artifacts import read_json, sha256
+from junkdna.artifacts import describe_file, read_json, sha256
 from junkdna.checkpoints import fetch_checkpoint
+from junkdna.seals import content_digest
 from junkdna.tensor_names import left_from_body
 from junkdna.weight_files import describe_weights, read_header
 
@@ -105,6 +106,7 @@ def test_a_checkpoint_from_the_hub_is_whole_and_described(hub, checkpoint, tmp_p
         assert (folder / name).read_bytes() == (checkpoint / name).read_bytes()
         assert manifest["files"][name] == {
             "sha256": sha256(checkpoint / name),
+            "xxh3": content_digest(checkpoint / name),
             "size": (checkpoint / name).stat().st_size,
         }
     assert hub.downloads("pytorch_model.bin") == hub.downloads("README.md") == 0
@@ -518,7 +520,7 @@ def test_a_file_is_read_once_for_its_hash_and_its_values(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "open", lambda path, *a, **k: reads.append(path) or opened(path, *a, **k))
     found = describe_weights(file)
     assert reads == [file, file], "its header and itself"
-    assert found == {"sha256": sha256(file), "size": file.stat().st_size}
+    assert found == describe_file(file)
     # In the last place of a piece, and in the last of the file's tensor.
     for place in (15, 16, 184):
         tensors["a"].view(-1)[place] = float("inf")

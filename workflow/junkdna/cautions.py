@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from junkdna.caveats import unlike_sizes
+from junkdna.origins import version_counts
 from junkdna.retention import MEASURABLE, is_dense
 from junkdna.verdicts import MIN_SEEDS
 
@@ -33,6 +34,7 @@ def study_cautions(
         *_unmatched(runs, axes),
         *number_formats(runs),
         *_bytes(claims),
+        *_versions(runs),
         *(_contradicted(orders) if orders is not None else []),
     ]
 
@@ -138,6 +140,13 @@ def _bytes(claims: pd.DataFrame) -> list[str]:
         "in the end (freeze, regrow, reinit) none are saved. What is not compressed, the embeddings above all, "
         "comes on top, and bytes saved are not time saved."
     ]
+
+
+def _versions(runs: pd.DataFrame) -> list[str]:
+    counts = version_counts(runs)
+    if len(counts) < 2:
+        return []
+    return [f"{'; '.join(counts)}. A difference between them may be one of the libraries."]
 
 
 def _contradicted(orders: pd.DataFrame) -> list[str]:

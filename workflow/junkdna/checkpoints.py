@@ -12,6 +12,7 @@ from junkdna.artifacts import describe_file, whole_folder, write_json
 from junkdna.descriptions import check_config
 from junkdna.hub import fetch_patiently, nearest, resolve_commit
 from junkdna.hub_files import fetch_whole
+from junkdna.local_hashes import check_local
 from junkdna.pickles import convert_pickled
 from junkdna.weight_files import (
     INDEX,
@@ -29,7 +30,14 @@ VOCABULARIES = ["tokenizer.json", "vocab*", "*.model"]
 SUBFOLDERS = "*/*"  # exports to other runtimes; a checkpoint's own files are at the top
 
 
-def fetch_checkpoint(source: Mapping[str, str], folder: Path, *, name: str) -> dict[str, Any]:
+def fetch_checkpoint(
+    source: Mapping[str, str],
+    folder: Path,
+    *,
+    name: str,
+    about: Mapping[str, Any] | None = None,
+    local: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Fetch a checkpoint into `folder` and return its manifest, which is also written there.
 
     source: `{hub: id, revision: branch, tag or commit}`, through huggingface_hub (HF_ENDPOINT, HF_HOME,
@@ -39,7 +47,8 @@ def fetch_checkpoint(source: Mapping[str, str], folder: Path, *, name: str) -> d
 
     manifest: name, source, commit (None for a path), model_type, architectures, parameters (elements of the
     floating-point tensors in the files), files and converted_from (name -> sha256 and size; of what is in the
-    folder, and of the pickles that became safetensors).
+    folder, and of the pickles that became safetensors), and what `about` says of how it was made. local: name -> sha256
+    of files of a path, as they were when the workflow started.
 
     Raises ValueError, FileNotFoundError or RuntimeError with the key, what was found and what to do.
     """
@@ -60,8 +69,10 @@ def fetch_checkpoint(source: Mapping[str, str], folder: Path, *, name: str) -> d
             _compare_with_cache(files, placed | converted)
         except ValueError as error:
             raise ValueError(f"{where}: {error}. {remedy}") from None
+        check_local(local or {}, placed | converted, f"checkpoints.{name}")
         config = json.loads((partial / "config.json").read_text(encoding="utf-8"))
         manifest = {
+            **(about or {}),
             "name": name,
             "source": dict(source),
             "commit": commit,

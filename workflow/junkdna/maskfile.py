@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -13,9 +14,15 @@ from junkdna.specs import PruneSpec
 
 
 def write_mask(
-    path: str | Path, mask: PackedMask, spec: PruneSpec, *, code: str, unseen: Sequence[str] = ()
+    path: str | Path,
+    mask: PackedMask,
+    spec: PruneSpec,
+    *,
+    code: str,
+    unseen: Sequence[str] = (),
+    about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a mask; `code` is the digest of the code that made it.
+    """Write a mask; `code` is the digest of the code that made it, `about` what else it says of how it was made.
 
     Metadata: `spec`, `shapes`, `tensor_sparsity` and `threshold` are JSON, `sparsity` is a number, the share
     of weights removed; `shapes` has the tensors in the order of the model. New values of the weights, if the
@@ -24,6 +31,7 @@ def write_mask(
     """
     sparsity, tensor_sparsity = measure_sparsity(mask)
     metadata = {
+        **(about or {}),
         "spec": json.dumps(asdict(spec)),
         "shapes": json.dumps(mask.shapes),
         "sparsity": repr(sparsity),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -29,8 +30,11 @@ def write_quantized(
     *,
     code: str,
     unseen: Sequence[str] = (),
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Write quantized weights. input_dims: see `quantize_weights`. code: digest of the code that made them.
+
+    about: what else the file says of how it was made.
 
     Tensors: `codes:<name>` (see `pack_codes`), `scales:<name>` float16 [rows, groups] and, for an asymmetric
     grid, `zeros:<name>`, packed as the codes are; `codebook` once, where codes are not evenly spaced.
@@ -48,6 +52,7 @@ def write_quantized(
             tensors[f"zeros:{name}"] = pack_codes(each.zeros, spec.bits)
     shapes = {name: tuple(each.codes.shape) for name, each in quantized.items()}
     metadata = {
+        **(about or {}),
         "spec": json.dumps(asdict(spec)),
         "shapes": json.dumps(shapes),
         "input_dims": json.dumps({name: input_dims[name] for name in quantized}),

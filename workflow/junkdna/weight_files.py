@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -137,15 +137,19 @@ def describe_weights(path: Path) -> dict[str, Any]:
     The values are looked at as they pass the hash, so that the file is read once. Raises ValueError where a tensor that
     is no buffer holds NaN or infinity.
     """
+    from xxhash import xxh3_128
+
     header = read_header(path)
     entries = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
-    digest, found = hashlib.sha256(), {}
+    digests, found = (hashlib.sha256(), xxh3_128()), {}
     with path.open("rb") as handle:
         length = handle.read(8)
-        digest.update(length + handle.read(int.from_bytes(length, "little")))
+        head = length + handle.read(int.from_bytes(length, "little"))
+        for digest in digests:
+            digest.update(head)
         for name, entry in entries:
             start, end = entry["data_offsets"]
-            if count := _hash_and_count(handle, end - start, entry["dtype"], digest):
+            if count := _hash_and_count(handle, end - start, entry["dtype"], digests):
                 found[name] = count
     if spoilt := {name: count for name, count in found.items() if not is_buffer(name)}:
         shown = "; ".join(
@@ -154,11 +158,12 @@ def describe_weights(path: Path) -> dict[str, Any]:
         )
         more = f"; and in {len(spoilt) - 3} more tensors" if len(spoilt) > 3 else ""
         raise ValueError(f"{path.name} holds values that are NaN or infinite: {shown}{more}")
-    return {"sha256": digest.hexdigest(), "size": path.stat().st_size}
+    sha256, xxh3 = (digest.hexdigest() for digest in digests)
+    return {"sha256": sha256, "xxh3": xxh3, "size": path.stat().st_size}
 
 
-def _hash_and_count(handle: BinaryIO, size: int, dtype: str, digest: Any) -> int:
-    """Read `size` bytes of one tensor, update the digest and count the values that are NaN or infinite."""
+def _hash_and_count(handle: BinaryIO, size: int, dtype: str, digests: Iterable[Any]) -> int:
+    """Read `size` bytes of one tensor, update the digests and count the values that are NaN or infinite."""
     import numpy as np
 
     buffer, found = bytearray(min(PIECE, size)), 0
@@ -167,7 +172,8 @@ def _hash_and_count(handle: BinaryIO, size: int, dtype: str, digest: Any) -> int
     while size:
         piece = memoryview(buffer)[: min(PIECE, size)]
         handle.readinto(piece)
-        digest.update(piece)
+        for digest in digests:
+            digest.update(piece)
         if exponent:
             values = np.frombuffer(piece, kind) & np.array(exponent, kind)
             found += int(np.count_nonzero(values == exponent))

@@ -9,6 +9,9 @@ TOKENIZED = list(dict.fromkeys((run["checkpoint"], run["task"]) for run in RUNS)
 
 # The whole config of the study as it was run, with every default.
 rule write_config:
+    input:
+        # It is written when there are tables of it, and not before.
+        runs=rules.aggregate_runs.output.runs,
     output:
         config="results/report/{study}/config.yaml",
     log:
@@ -20,6 +23,7 @@ rule write_config:
         "../../envs/report.yaml"
     params:
         config=USED,
+        made=MADE_STUDY,
         code=code_digest("write_config"),
     message:
         "Writing the config of {wildcards.study}"
@@ -71,6 +75,7 @@ rule render_report:
             rule: code_digest(rule)
             for rule in ("build_mask", "finetune", "aggregate_runs", "score_difficulty")
         },
+        made=MADE_STUDY,
         code=code_digest("render_report"),
     message:
         "Writing the report of {wildcards.study}"

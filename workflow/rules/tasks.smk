@@ -23,6 +23,8 @@ rule fetch_task:
     params:
         data=lambda w: grid.data_of(config["tasks"][w.task]),
         name="{task}",
+        made=lambda w: lineage.made_of(MADE, ("task",), w),
+        local=lambda w: LOCAL.get(f"tasks.{w.task}", {}),
         code=code_digest("fetch_task"),
     message:
         "Fetching task {wildcards.task}"
@@ -52,6 +54,7 @@ rule tokenize_task:
     params:
         format=lambda w: config["tasks"][w.task]["format"],
         max_length=lambda w: config["tasks"][w.task]["max_length"],
+        made=lambda w: lineage.made_of(MADE, lineage.TOKENS, w),
         code=code_digest("tokenize_task"),
     message:
         "Tokenizing task {wildcards.task} for {wildcards.checkpoint}"

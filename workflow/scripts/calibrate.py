@@ -13,10 +13,12 @@ from junkdna.calibration import choose_sequences, statistics_names, stream_stati
 from junkdna.compression.hessian import with_factors
 from junkdna.devices import take_device
 from junkdna.models import load_body
+from junkdna.record import check_inputs, record
 from junkdna.tokens import read_tokens
 
 torch.set_num_threads(snakemake.threads)
 text, params = snakemake.params.text, snakemake.params
+check_inputs(snakemake.input, params.made)
 tokens = choose_sequences(
     read_tokens(snakemake.input.train),
     sequences=text["sequences"],
@@ -32,5 +34,5 @@ facts = {
     "source": text["task"],
     "code": params.code,
 }
-about = {name: str(value) for name, value in facts.items()}
+about = {name: str(value) for name, value in facts.items()} | record(params.made, snakemake.config)
 stream_tensors(snakemake.output.statistics, statistics, statistics_names(model), about)

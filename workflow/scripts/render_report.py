@@ -10,10 +10,12 @@ from junkdna.artifacts import read_json, read_table, write_text
 from junkdna.cautions import study_cautions
 from junkdna.data_cautions import data_cautions
 from junkdna.origins import describe_origins
+from junkdna.record import check_inputs
 from junkdna.report import TABLES, render
 from junkdna.verdicts import verdict_text
 
 params, paths = snakemake.params, snakemake.input
+check_inputs([*(paths[name] for name in TABLES if paths.get(name)), *paths.figures], params.made)
 tables = {name: read_table(paths[name]) for name in TABLES if paths.get(name)}
 manifests = [read_json(path) for path in paths.manifests]
 specs = [read_json(path) for path in paths.figures]
