@@ -50,8 +50,9 @@ def measure(setting: Setting) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def keep(setting: Setting, folder: Path) -> None:
+def keep(name: str, studies: int, folder: Path) -> None:
     """Measure a setting and write its file, unless it is there or another process is at it."""
+    setting = next(each for each in settings(studies) if each.name == name)
     path = folder / f"{setting.name}.parquet"
     with path.with_suffix(".lock").open("w") as lock:
         try:
@@ -79,13 +80,9 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.raw.mkdir(parents=True, exist_ok=True)
     every = settings(arguments.studies)
-    chosen = [each for each in every if any(text in each.name for text in arguments.only)]
-    if arguments.jobs > 1:
-        with ProcessPoolExecutor(arguments.jobs) as pool:
-            list(pool.map(partial(keep, folder=arguments.raw), chosen))
-    else:
-        for setting in chosen:
-            keep(setting, arguments.raw)
+    chosen = [each.name for each in every if any(text in each.name for text in arguments.only)]
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(partial(keep, studies=arguments.studies, folder=arguments.raw), chosen))
     paths = {setting: arguments.raw / f"{setting.name}.parquet" for setting in every}
     results = [(setting, pd.read_parquet(path)) for setting, path in paths.items() if path.exists()]
     arguments.page.write_text(page(results))

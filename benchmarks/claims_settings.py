@@ -115,12 +115,19 @@ def settings(studies: int) -> list[Setting]:
 
 def hard_nulls(studies: int) -> list[Setting]:
     """Nulls that are hard to judge; the margin is 0 where nothing is lost."""
-    same, nothing = alike("usual tasks"), replace(nothing_lost(), regimes=("regrow", "freeze"))
+    same, nothing = (
+        alike("usual tasks", quantized=True),
+        replace(nothing_lost(), regimes=("regrow", "freeze")),
+    )
     cases = [
         (scenario, {"spread": way})
         for kind in ("70/30", "90/10", "70/30 by mcc", "90/10 by mcc")
         for scenario in (hard_fails(kind, always=True), hard_fails(kind))
         for way in ("usual", "uninformed", *(("drifting", "selective") if kind == "70/30" else ()))
+    ]
+    cases += [
+        (hard_fails("70/30", always=always, quantized=True), {"spread": "uninformed"})
+        for always in (True, False)
     ]
     cells = {"tables": ("cells",)}
     cases += [(random_positions(), {"examples": number, **cells}) for number in (100, 240)]

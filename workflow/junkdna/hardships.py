@@ -29,10 +29,27 @@ APART = {"magnitude": {60: 0.85, 80: 0.97}, "rtn": {60: 0.3, 80: 0.55}}
 PLATEAU = (0.2, 0.8)
 
 
-def alike(name: str, *, regimes: tuple[str, ...] = ("freeze",), **more) -> Scenario:
-    """All tasks and both kinds of compression fall alike; `more` replaces fields of the scenario."""
+def alike(name: str, *, regimes: tuple[str, ...] = ("freeze",), quantized: bool = False, **more) -> Scenario:
+    """All tasks (and both kinds of compression, if asked for) fall alike; `more` replaces fields of the scenario."""
     base = equal_curves()
-    return replace(base, name=f"{name}; all fall alike", regimes=regimes, axes=AXIS, **more)
+    words = f"{name}; all fall alike" + ", quantized too" * quantized
+    common = {"regimes": regimes, "quantized": quantized, "axes": AXIS, **more}
+    return replace(base, name=words, nulls=_asked(base.nulls, regimes, quantized), **common)
+
+
+def _unlost(name: str, regimes: tuple[str, ...], described: Mapping[str, Mapping]) -> Scenario:
+    """Nothing is lost by pruning on any task of the axis."""
+    base = nothing_lost()
+    common = {"tasks": DIFFICULTY, "regimes": regimes, "quantized": False, "axes": AXIS}
+    nulls = _asked(base.nulls, regimes, quantized=False)
+    return replace(base, name=f"{name}; nothing is lost", nulls=nulls, described=described, **common)
+
+
+def _asked(claims: tuple[str, ...], regimes: tuple[str, ...], quantized: bool) -> tuple[str, ...]:
+    """Those of the claims that such runs speak of."""
+    needs = {"small-weights": "freeze" in regimes, "irreversible": "regrow" in regimes}
+    needs |= dict.fromkeys(("quantization-differs", "quantization-differs-bytes"), quantized)
+    return tuple(claim for claim in claims if needs.get(claim, True))
 
 
 def described_with(**tasks: Mapping) -> dict[str, Mapping]:
@@ -40,7 +57,7 @@ def described_with(**tasks: Mapping) -> dict[str, Mapping]:
     return TASKS | {name: {**TASKS[name], **each} for name, each in tasks.items()}
 
 
-def hard_fails(kind: str, *, rate: float = 0.4, always: bool = False) -> Scenario:
+def hard_fails(kind: str, *, rate: float = 0.4, always: bool = False, quantized: bool = False) -> Scenario:
     """Trainings of the hard task of unequal classes fail at up to a rate, or all of them from 60 % on."""
 
     def of(run: Mapping) -> float:
@@ -52,7 +69,7 @@ def hard_fails(kind: str, *, rate: float = 0.4, always: bool = False) -> Scenari
 
     described = TASKS | {HARD: UNEQUAL[kind]}
     words = "hard fails from 60 % on" if always else f"hard fails up to {rate:.0%}"
-    return alike(f"{kind}: {words}", described=described, collapse=of)
+    return alike(f"{kind}: {words}", described=described, collapse=of, quantized=quantized)
 
 
 def unequal_classes(kind: str) -> Scenario:
@@ -73,19 +90,14 @@ def near_chance(share: float, *, lost: bool) -> Scenario:
     hard = {"metric": "accuracy", "format": "pair", "classes": 2, "drawn": True, "dense": share}
     described = TASKS | {HARD: hard}
     name = f"hard task knows {share:.0%}"
-    if lost:
-        return alike(name, described=described)
-    few = {"tasks": DIFFICULTY, "regimes": (), "axes": AXIS, "described": described}
-    return replace(nothing_lost(), name=f"{name}; nothing is lost", **few)
+    return alike(name, described=described) if lost else _unlost(name, (), described)
 
 
 def spread_apart(*, lost: bool) -> Scenario:
     """Runs of the hard task vary four times as much as those of the others."""
     described = described_with(hard={"noise": 4.0, "dense": 0.6})
-    if lost:
-        return alike("hard task varies 4 times as much", described=described)
-    few = {"tasks": DIFFICULTY, "regimes": ("freeze",), "axes": AXIS, "described": described}
-    return replace(nothing_lost(), name="hard task varies 4 times as much; nothing is lost", **few)
+    name = "hard task varies 4 times as much"
+    return alike(name, described=described) if lost else _unlost(name, ("freeze",), described)
 
 
 def twins_fail(number: int | None) -> Scenario:
@@ -102,7 +114,7 @@ def twins_fail(number: int | None) -> Scenario:
 def all_fail(rate: float) -> Scenario:
     """Trainings of all tasks fail at the same rate at every level, dense runs too."""
     base = alike(f"{rate:.0%} of all trainings fail", regimes=(), collapse=lambda run: rate)
-    return replace(base, quantized=False, nulls=(*base.nulls[:3], "fails-earlier"))
+    return replace(base, nulls=(*base.nulls[:3], "fails-earlier"))
 
 
 def harder_fails(rate: float) -> Scenario:
@@ -113,7 +125,7 @@ def harder_fails(rate: float) -> Scenario:
         return rate * place[run["task"]] if run["level"] else 0.0
 
     base = alike(f"hard fails at {rate:.0%}, easy never", regimes=(), collapse=of)
-    return replace(base, quantized=False, nulls=base.nulls[:3])
+    return replace(base, nulls=base.nulls[:3])
 
 
 def hump(damage: float) -> float:
