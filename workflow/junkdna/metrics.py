@@ -5,7 +5,6 @@ non-negative counts; scoring under it equals scoring the sample in which example
 """
 
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 
@@ -112,72 +111,45 @@ def score(metric: str, target: Array, prediction: Array, weights: Array | None =
         raise ValueError(
             f"metric {metric}: target {target.shape} and prediction {prediction.shape} do not match"
         )
+    # A score is never made up for what is no number: who has such predictions leaves them out, or has no score.
     if not (np.isfinite(target).all() and np.isfinite(prediction).all()):
         raise ValueError(f"metric {metric}: targets and predictions must be finite numbers")
     weights = np.ones((1, target.shape[-1])) if weights is None else np.asarray(weights)
     return METRICS[metric](target, prediction, weights)
 
 
-def chance(metric: str, target: Array, options: Array | None = None) -> float | Array:
-    """Score of the best predictor that has not looked at the input.
+def chance(
+    metric: str,
+    target: Array,
+    options: Array | None = None,
+    guess: float | None = None,
+    weights: Array | None = None,
+) -> Array:
+    """Score of the predictor that has seen only the training labels, [B] or, of log-likelihood, [R, B].
 
-    accuracy: the share of the commonest label; for multiple choice with `options` [n] choices per example the
-    mean of 1 / options where that is larger. With a fixed number of options the commonest position is never
-    rarer than 1 / options, so it is the level that no predictor blind to the input exceeds.
-    f1: always saying 1, whose F1 no other constant beats. mcc, pearson, spearman: 0.
-    log-likelihood: that of the unigram model, whose mean log-probabilities are `options` [n] or [R, n].
+    accuracy: for multiple choice, with `options` [n] choices per example, the mean of 1 / options, whatever place the
+    right ones happen to have; else the share of `guess`, the commonest training label (the test examples' own
+    commonest where it is not known: in a small sample that is too much). f1: always saying 1, whose F1 no other
+    constant beats. mcc, pearson, spearman: 0. log-likelihood: that of the unigram model, whose mean log-probabilities
+    are `options` [n] or [R, n]. weights: [B, n], None for the plain sample (B = 1).
     """
     target = np.asarray(target)
+    weights = np.ones((1, target.shape[-1])) if weights is None else np.asarray(weights)
     if metric == "log-likelihood":
-        return log_likelihood(target, options, np.ones((1, target.shape[-1])))[..., 0]
-    if metric == "accuracy":
-        majority = np.unique(target, return_counts=True)[1].max() / target.size
-        return float(majority if options is None else max(majority, np.mean(1.0 / np.asarray(options))))
-    if metric == "f1":
-        return _f1_of_all_ones(float(np.mean(target == 1)))
+        return log_likelihood(target, options, weights)
     if metric not in METRICS:
         raise ValueError(f"metric: {metric!r}; legal are {', '.join(METRICS)}")
-    return 0.0
-
-
-def chance_band(
-    metric: str, target: Array, options: Array | None = None, share: float = 0.99
-) -> tuple[float, float]:
-    """Where the score of the best constant predictor lies in `share` of samples of this size.
-
-    accuracy and f1: from the binomial quantiles of the majority (positive) share. Correlations: the band of
-    an uninformed predictor under independence, +-z / sqrt(n). log-likelihood: chance itself, for the unigram model
-    is no constant guess but was scored on these very tokens.
-    """
-    if metric == "log-likelihood":
-        return (chance(metric, target, options),) * 2
-    n = np.asarray(target).size
-    tail = (1 - share) / 2
-    if metric in ("accuracy", "f1"):
-        rate = (
-            chance(metric, target, options)
-            if metric == "accuracy"
-            else float(np.mean(np.asarray(target) == 1))
-        )
-        low, high = (_binomial_quantile(q, n, rate) / n for q in (tail, 1 - tail))
-        return (low, high) if metric == "accuracy" else (_f1_of_all_ones(low), _f1_of_all_ones(high))
-    half = NormalDist().inv_cdf(1 - tail) / np.sqrt(n)
-    return -half, half
-
-
-def _binomial_quantile(share: float, n: int, rate: float) -> int:
-    """Smallest k with P(X <= k) >= share (importing scipy.stats takes a second)."""
-    if rate in (0.0, 1.0):
-        return round(n * rate)
-    k = np.arange(n + 1)
-    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
-    log_choose = log_factorial[n] - log_factorial - log_factorial[::-1]
-    below = np.cumsum(np.exp(log_choose + k * np.log(rate) + (n - k) * np.log1p(-rate)))
-    return int(np.searchsorted(below, share))
-
-
-def _f1_of_all_ones(positive: float) -> float:
-    return 2 * positive / (1 + positive)
+    if metric not in ("accuracy", "f1"):
+        return np.zeros(len(weights))
+    if metric == "f1":
+        right = (target == 1).astype(float)
+    elif options is not None:
+        right = 1.0 / np.asarray(options)
+    else:
+        values, count = np.unique(target, return_counts=True)
+        right = (target == (values[count.argmax()] if guess is None else guess)).astype(float)
+    share = (weights @ right) / weights.sum(axis=1)
+    return 2 * share / (1 + share) if metric == "f1" else share
 
 
 def _ratio(numerator: Array, denominator: Array) -> Array:

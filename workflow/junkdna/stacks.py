@@ -1,7 +1,7 @@
 """Read the files of many runs into one table of facts and one array of predictions per task."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,11 @@ import pandas as pd
 
 from junkdna.artifacts import METADATA_KEY, read_table
 from junkdna.bootstrap import Replicates, distinct_weights, spread
-from junkdna.metrics import score
+from junkdna.metrics import chance, score
 
 KEYS = ("checkpoint", "recipe", "task", "regime", "seed")
+# Formats whose targets are classes, the same for all examples.
+CLASSES = ("classification", "pair")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,30 +22,49 @@ class Stack:
 
     row: int [R], the row of each run in the table of facts. example_id: int64 [n], sorted.
     target: float64 [n]; of format lm [R, n], for checkpoints cut a text into tokens of their own.
-    prediction: float32 [R, n]. loss: float64 [R], mean over examples. finite: bool [R],
-    whether every prediction was a finite number (those that were not are stored as 0).
-    options: int [n], choices per example; of format lm float [R, n], the mean log-probability of the tokens by the
-    unigram model; else None.
+    prediction: float32 [R, n]; of a run with any that is no finite number all are NaN, so that nothing is computed
+    from the rest. losses: float32 [R, n], as they are. options: int [n], choices per example; of format lm float
+    [R, n], the mean log-probability of the tokens by the unigram model; else None. guess: the class that is commonest
+    among the training labels; None where there are no classes.
     """
 
     row: np.ndarray
     example_id: np.ndarray
     target: np.ndarray
     prediction: np.ndarray
-    loss: np.ndarray
-    finite: np.ndarray
+    losses: np.ndarray
     options: np.ndarray | None
+    guess: float | None = None
+
+    @property
+    def finite(self) -> np.ndarray:
+        """Bool [R]: whether all that a run predicted, and all its losses, are finite numbers."""
+        return np.isfinite(self.prediction).all(axis=1) & np.isfinite(self.losses).all(axis=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draws:
+    """Scores along the replicate axis, float32 [runs, R] each; NaN for a run that diverged.
+
+    score: in the metric. excess: above chance, which is counted on the same resample.
+    """
+
+    score: np.ndarray
+    excess: np.ndarray
 
 
 def read_runs(
-    folders: Sequence[Path], tasks: Mapping[str, Mapping[str, str]], expected: Iterable[Mapping] | None = None
+    folders: Sequence[Path],
+    tasks: Mapping[str, Mapping[str, str]],
+    expected: Iterable[Mapping] | None = None,
+    labels: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Stack]]:
     """Read `metrics.parquet` and `predictions.parquet` of every folder.
 
     tasks: slug -> {"metric", "format"}. expected: the keys of the runs that were asked for (more entries in
-    each mapping do no harm). Returns the facts (one row a folder, in the order given) and the stack of each
-    task. ValueError when a run is missing, twice there or not asked for, or when two runs of a task were
-    evaluated on different examples.
+    each mapping do no harm). labels: task -> its training labels, for the tasks that have classes. Returns the facts
+    (one row a folder, in the order given) and the stack of each task. ValueError when a run is
+    missing, twice there or not asked for, or when two runs of a task were evaluated on different examples.
     """
     facts = pd.concat([read_table(Path(folder) / "metrics.parquet") for folder in folders], ignore_index=True)
     facts.attrs = {}
@@ -55,8 +76,17 @@ def read_runs(
         )
     stacks = {}
     for task, rows in facts.groupby("task", sort=False).indices.items():
-        stacks[task] = _read_stack(folders, facts, rows, tasks[task]["format"])
+        form = tasks[task]["format"]
+        stack = _read_stack(folders, facts, rows, form)
+        classes = form in CLASSES and labels is not None and task in labels
+        stacks[task] = replace(stack, guess=commonest(labels[task])) if classes else stack
     return facts, stacks
+
+
+def commonest(labels: np.ndarray) -> float:
+    """The commonest of some labels, the smallest of several."""
+    values, count = np.unique(np.asarray(labels, dtype=np.float64), return_counts=True)
+    return float(values[count.argmax()])
 
 
 def check_keys(facts: pd.DataFrame, expected: Iterable[Mapping] | None = None) -> None:
@@ -80,19 +110,29 @@ def check_keys(facts: pd.DataFrame, expected: Iterable[Mapping] | None = None) -
 
 def score_draws(
     stacks: Mapping[str, Stack], tasks: Mapping[str, Mapping[str, str]], replicates: Replicates, seed: int
-) -> np.ndarray:
+) -> Draws:
     """Score every run along the replicate axis: on the sample and on resamples of its examples.
 
-    Returns float32 [runs, R]. Runs of one task see the same resamples, and so do tasks over the same examples.
+    Runs of one task see the same resamples, and so do tasks over the same examples.
     """
-    out = np.empty((sum(len(stack.row) for stack in stacks.values()), replicates.size), dtype=np.float32)
+    shape = (sum(len(stack.row) for stack in stacks.values()), replicates.size)
+    draws = Draws(score=np.full(shape, np.nan, np.float32), excess=np.full(shape, np.nan, np.float32))
     for task, stack in stacks.items():
-        blocks = [
-            score(tasks[task]["metric"], stack.target, stack.prediction, weights)
-            for weights in distinct_weights(stack.example_id, replicates.draws, seed)
-        ]
-        out[stack.row] = spread(np.concatenate(blocks, axis=1), replicates)
-    return out
+        metric, finite = tasks[task]["metric"], stack.finite
+        if not finite.any():
+            continue
+        target, options = (
+            values[finite] if values is not None and values.ndim > 1 else values
+            for values in (stack.target, stack.options)
+        )
+        scores, excesses = [], []
+        for weights in distinct_weights(stack.example_id, replicates.draws, seed):
+            scores.append(score(metric, target, stack.prediction[finite], weights))
+            excesses.append(scores[-1] - chance(metric, target, options, stack.guess, weights))
+        rows = stack.row[finite]
+        draws.score[rows] = spread(np.concatenate(scores, axis=1), replicates)
+        draws.excess[rows] = spread(np.concatenate(excesses, axis=1), replicates)
+    return draws
 
 
 def _named(run: Mapping) -> str:
@@ -102,7 +142,7 @@ def _named(run: Mapping) -> str:
 def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, form: str) -> Stack:
     example_id = target = options = None
     targets, unigrams = [], []
-    prediction, loss, finite = None, np.empty(len(rows)), np.empty(len(rows), dtype=bool)
+    prediction = losses = None
     for index, row in enumerate(rows):
         path = Path(folders[row]) / "predictions.parquet"
         columns = ["example_id", "target", "prediction", "loss"]
@@ -114,7 +154,7 @@ def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, 
         ids = table["example_id"].to_numpy()[order]
         if example_id is None:
             example_id, target = ids, table["target"].to_numpy(dtype=np.float64)[order]
-            prediction = np.empty((len(rows), len(ids)), dtype=np.float32)
+            prediction, losses = (np.empty((len(rows), len(ids)), dtype=np.float32) for _ in range(2))
             options = table["scores"].map(len).to_numpy()[order] if form == "choice" else None
         if not np.array_equal(ids, example_id):
             raise ValueError(
@@ -125,9 +165,8 @@ def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, 
             targets.append(table["target"].to_numpy(dtype=np.float64)[order])
             unigrams.append(np.stack(table["scores"].to_numpy())[order, 0].astype(np.float64))
         values = table["prediction"].to_numpy(dtype=np.float32)[order]
-        finite[index] = np.isfinite(values).all()
-        prediction[index] = np.where(np.isfinite(values), values, 0.0)
-        loss[index] = table["loss"].mean()
+        prediction[index] = values if np.isfinite(values).all() else np.nan
+        losses[index] = table["loss"].to_numpy(dtype=np.float32)[order]
     if form == "lm":
         target, options = np.stack(targets), np.stack(unigrams)
     return Stack(
@@ -135,8 +174,7 @@ def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, 
         example_id=example_id,
         target=target,
         prediction=prediction,
-        loss=loss,
-        finite=finite,
+        losses=losses,
         options=options,
     )
 
