@@ -5,6 +5,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -102,9 +103,10 @@ class Run:
 
 
 def all_runs() -> list[Run]:
-    """Every run, shuffled: what there is after an interruption is a sample of all."""
+    """Every run, shuffled, repeats last: what there is after an interruption is a sample of all."""
     runs = [*_nothing_to_learn(), *_true_labels()]
     random.Random(0).shuffle(runs)
+    runs.sort(key=lambda run: run.repeat)
     assert len({run.name for run in runs}) == len(runs)
     return runs
 
@@ -114,8 +116,8 @@ def _nothing_to_learn() -> Iterator[Run]:
         ("toy", (1e-4, 5e-4, 2e-3), (1, 4, 12), (0, 50, 80, 90), 2),
         ("minilm", (2e-5, 1e-4), (1, 2, 4), (0, 50, 80), 1),
     ):
-        sizes = {"train": 384, "validation": 256} if model == "toy" else {"train": 200, "validation": 400}
         for kind, (source, shares) in enumerate(PERMUTED[model]):
+            train = 384 if model == "toy" and source != "choice" else 200
             for i, level in enumerate(levels):
                 for j, rate in enumerate(rates):
                     for repeat in range(repeats):
@@ -130,7 +132,8 @@ def _nothing_to_learn() -> Iterator[Run]:
                             rate=rate,
                             epochs=passes[(kind + i + j + repeat) % len(passes)],
                             repeat=repeat,
-                            **sizes,
+                            train=train,
+                            validation=256 if model == "toy" else 400,
                         )
 
 
@@ -147,12 +150,14 @@ def _true_labels() -> Iterator[Run]:
         for source in TRUE[model]:
             metric = {"size": "pearson", "stsb": "pearson", "cola": "mcc"}.get(source, "accuracy")
             common = {"model": model, "source": source, "metric": metric, **given}
+            most = enough // 2 if source == "choice" else enough  # four texts an example
             for level, regime in cells:
-                for repeat in range(3 if toy else 1):
-                    yield Run(train=enough, level=level, regime=regime, repeat=repeat, **common)
-            for train in (48, 96, 192) if toy else (100, 200):
-                for level, regime in ((0, "dense"), (60, "sparse"))[: 2 if toy else 1]:
-                    yield Run(train=train, level=level, regime=regime, **common)
+                for repeat in range(2 if toy else 1):
+                    yield Run(train=most, level=level, regime=regime, repeat=repeat, **common)
+            for train, level in product((48, 96, 192), (0, 30, 60)) if toy else ((100, 0), (200, 0)):
+                for repeat in range(2 if toy else 1):
+                    regime = "sparse" if level else "dense"
+                    yield Run(train=train, level=level, regime=regime, repeat=repeat, **common)
         for source in TRUE["toy"][:4] if toy else TRUE["minilm"][:2]:
             for shares, metric in UNEQUAL:
                 common = {"model": model, "source": source, "shares": shares, "metric": metric, **given}
