@@ -150,7 +150,7 @@ def _true_labels() -> Iterator[Run]:
         for source in TRUE[model]:
             metric = {"size": "pearson", "stsb": "pearson", "cola": "mcc"}.get(source, "accuracy")
             common = {"model": model, "source": source, "metric": metric, **given}
-            most = enough // 2 if source == "choice" else enough  # four texts an example
+            most = 240 if source == "choice" else enough  # four texts an example
             for level, regime in cells:
                 for repeat in range(2 if toy else 1):
                     yield Run(train=most, level=level, regime=regime, repeat=repeat, **common)
