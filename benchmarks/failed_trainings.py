@@ -28,11 +28,12 @@ from failed_trainings_runs import all_runs, checkpoints, train_and_write
 from scipy import stats
 
 from junkdna.artifacts import METADATA_KEY, read_table, write_text
-from junkdna.failures import OUTCOMES, p_agreement, p_losses, training_outcomes
+from junkdna.failures import LEVEL, OUTCOMES, p_agreement, p_losses, training_outcomes
 from junkdna.metrics import score
 
 PAGE = Path(__file__).parents[1] / "docs/failed-trainings.md"
 DRAWS = 1000
+COMMAND = "OMP_NUM_THREADS=1 python benchmarks/failed_trainings.py --raw R --minilm M --glue G --study S"
 LEARNT = 5
 NOTHING, BETWEEN, DID = "nothing to learn", "between", "learnt"
 # Of the studies' tasks, by the beginning of the name: format and metric; else two classes and accuracy.
@@ -44,15 +45,61 @@ STUDIED = {
 
 PAGE_TEXT = """# What the rule for failed trainings is worth
 
-{runs} {nothing} {miss} {missed_before} {learnt} {alarm} {alarm_before} {between}
+Made by `benchmarks/failed_trainings.py`:
+
+    {command}
+
+{runs} real trainings by the workflow's own code, each judged by the rule (`junkdna.failures`, from what the run predicts
+on its test examples) and, beside it, by the rule before it (`before`: the lowest mean of a few batches' training losses
+is 5 % below the prior entropy, or the score is above the 99 % band around chance). Each run draws examples of its own.
+
+| truth | runs | aim | error of the rule, % | error before, % |
+| --- | ---: | --- | ---: | ---: |
+| nothing to learn, yet called trained (miss) | {nothing} | at most 5 % | {miss} | {missed_before} |
+| learnt, yet not called trained (false alarm) | {learnt} | at most 1 % | {alarm} | {alarm_before} |
+| between: on true labels, less than {errors} standard errors | {between} | none | | |
+
+All rates with their 95 % Wilson interval. *Learnt*: the score is {errors} standard errors or more above that of the
+predictor that has seen only the labels, which the rule has no part in: the commonest training label for accuracy (1/k
+for multiple choice), always 1 for F1, 0 for correlations; standard error of the difference by {draws} resamples of the
+test examples. `most in one`: more than 80 % of the test examples are of one class; `even`: all about as frequent.
+
+- The toy encoder (`tiny-encoder` of the catalog), on the tasks of its generated world, and on three more of it: the
+  sort of a thing (three classes, 3 : 3 : 2), its size (regression), the town of a person as a pair of texts. 256 test
+  examples (128 where the world holds no more), up to 384 to train on.
+- MiniLM (all-MiniLM-L6-v2), on texts of GLUE of at most 24 (SST-2, CoLA), 40 or 48 tokens, and on a choice of the one of
+  three sentences that answers a question of QNLI. 400 test examples (277 of RTE), 100 to 400 to train on.
+- The runs of the study config/glue-small.yaml that were there: up to 1,000 test examples, 2,000 to train on.
+
+## Nothing to learn
+
+The labels are drawn without a look at the text, in training and test alike: two classes at 50/50, 70/30 and 90/10, three
+even and at 50/30/20, permuted values, a right option at random; learning rates of 1e-4 to 2e-3 (toy) and 2e-5 and 1e-4
+(MiniLM), 1 to 12 epochs (the longest learn the training examples by heart), dense and with 50, 80 and 90 % pruned.
 
 {nothing_table}
 
+## Learnt
+
+True labels: dense, pruned by magnitude at 30 to 90 %, regrown and frozen; unequal shares of two classes by leaving out
+examples; few examples (48 to 200).
+
 {learnt_table}
+
+## Between
+
+True labels too. Some of these learnt a little, some nothing; which is which is not known.
 
 {between_table}
 
+By how far above the predictor that has seen only the labels they are, in standard errors:
+
 {between_errors}
+
+## Judged wrong
+
+p: one-sided, of the rule's two tests; either below {level:g} is enough to be called trained. So a run that knows nothing
+passes in at most {twice:.0%} of the cases.
 
 {unlike}
 """
@@ -90,7 +137,7 @@ def judge(told: dict, table: pd.DataFrame) -> dict:
     outcome = training_outcomes(form, target, prediction[None], losses[None], options)[0]
     finite = np.isfinite(prediction).all() and np.isfinite(losses).all() and not told["diverged"]
     above, error = excess(told, target, prediction, options) if finite else (0.0, 1.0)
-    errors = above / error if error else 0.0
+    errors = above / error if error else np.inf if above > 0 else 0.0  # all right in every resample
     return {
         "name": told["name"],
         "model": {"toy": "toy encoder", "minilm": "MiniLM"}.get(told["model"], told["model"]),
@@ -183,7 +230,7 @@ def unlike(runs: pd.DataFrame) -> str:
     wrong = runs[(runs["group"] == NOTHING) & (runs["outcome"] == "trained")]
     wrong = pd.concat([wrong, runs[(runs["group"] == DID) & (runs["outcome"] != "trained")]])
     rows = [
-        [row.name, row.group, row.outcome, f"{row.errors:.1f}", f"{row.agreement:.4f}", f"{row.losses:.4f}"]
+        [row.Index, row.group, row.outcome, f"{row.errors:.1f}", f"{row.agreement:.4f}", f"{row.losses:.4f}"]
         for row in wrong.set_index("name").itertuples()
     ]
     head = ["run", "truth", "outcome", "standard errors", "p of agreement", "p of losses"]
@@ -199,6 +246,11 @@ def page(runs: pd.DataFrame) -> str:
     between = between.assign(above=pd.cut(between["errors"], edges, labels=names).astype(str))
     down = ["model", "kind"]
     return PAGE_TEXT.format(
+        command=COMMAND,
+        errors=LEARNT,
+        draws=f"{DRAWS:,}",
+        level=LEVEL,
+        twice=2 * LEVEL,
         runs=len(runs),
         miss=rate((own["outcome"] == "trained").sum(), len(own)),
         missed_before=rate(own["before"].sum(), len(own)),

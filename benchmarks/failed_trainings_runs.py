@@ -86,16 +86,25 @@ class Run:
     repeat: int = 0
 
     @property
-    def name(self) -> str:
+    def cell(self) -> str:
+        """The runs of a cell differ in the seed of the training alone."""
         labels = "permuted" if self.permuted else "true"
         shares = "-".join(f"{100 * share:.0f}" for share in self.shares) or "as-is"
-        training = f"u{self.level}_{self.regime}_lr{self.rate:g}_e{self.epochs}_n{self.train}_{self.repeat}"
+        training = f"u{self.level}_{self.regime}_lr{self.rate:g}_e{self.epochs}_n{self.train}"
         return f"{self.model}_{self.source}_{labels}_{shares}_{self.metric}_{training}"
 
     @property
+    def name(self) -> str:
+        return f"{self.cell}_{self.repeat}"
+
+    @property
     def seed(self) -> int:
-        """Of its examples and of its training."""
+        """Of its training."""
         return zlib.crc32(self.name.encode()) % 2**31
+
+    @property
+    def examples_seed(self) -> int:
+        return zlib.crc32(f"{self.cell}_0".encode()) % 2**31
 
     @property
     def format(self) -> str:
@@ -103,66 +112,72 @@ class Run:
 
 
 def all_runs() -> list[Run]:
-    """Every run, shuffled, repeats last: what there is after an interruption is a sample of all."""
-    runs = [*_nothing_to_learn(), *_true_labels()]
-    random.Random(0).shuffle(runs)
-    runs.sort(key=lambda run: run.repeat)
-    assert len({run.name for run in runs}) == len(runs)
-    return runs
+    """Every run, cell by cell, shuffled: what there is after an interruption is a sample of all."""
+    cells: dict[str, list[Run]] = {}
+    for run in (*_nothing_to_learn(), *_true_labels()):
+        cells.setdefault(run.cell, []).append(run)
+    shuffled = [*cells.values()]
+    random.Random(0).shuffle(shuffled)
+    return [run for cell in shuffled for run in cell]
+
+
+def _seeds(count: int, **given) -> Iterator[Run]:
+    regime = given.pop("regime", "sparse" if given["level"] else "dense")
+    for repeat in range(count):
+        yield Run(regime=regime, repeat=repeat, **given)
 
 
 def _nothing_to_learn() -> Iterator[Run]:
-    for model, rates, passes, levels, repeats in (
-        ("toy", (1e-4, 5e-4, 2e-3), (1, 4, 12), (0, 50, 80, 90), 2),
-        ("minilm", (2e-5, 1e-4), (1, 2, 4), (0, 50, 80), 1),
+    for model, rates, passes, levels in (
+        ("toy", (1e-4, 5e-4, 2e-3), (1, 4, 12), (0, 50, 80, 90)),
+        ("minilm", (2e-5, 1e-4), (1, 2, 4), (0, 50, 80)),
     ):
         for kind, (source, shares) in enumerate(PERMUTED[model]):
-            train = 384 if model == "toy" and source != "choice" else 200
-            for i, level in enumerate(levels):
-                for j, rate in enumerate(rates):
-                    for repeat in range(repeats):
-                        yield Run(
-                            model=model,
-                            source=source,
-                            permuted=True,
-                            shares=shares,
-                            metric="pearson" if source in ("size", "stsb") else "accuracy",
-                            level=level,
-                            regime="sparse" if level else "dense",
-                            rate=rate,
-                            epochs=passes[(kind + i + j + repeat) % len(passes)],
-                            repeat=repeat,
-                            train=train,
-                            validation=256 if model == "toy" else 400,
-                        )
+            for (i, level), (j, rate) in product(enumerate(levels), enumerate(rates)):
+                yield from _seeds(
+                    1 if (kind + i + j) % 2 else {"toy": 3, "minilm": 2}[model],
+                    model=model,
+                    source=source,
+                    permuted=True,
+                    shares=shares,
+                    metric="pearson" if source in ("size", "stsb") else "accuracy",
+                    level=level,
+                    rate=rate,
+                    epochs=passes[(kind + i + j) % len(passes)],
+                    train=384 if model == "toy" and source != "choice" else 200,
+                    validation=256 if model == "toy" else 400,
+                )
 
 
 def _true_labels() -> Iterator[Run]:
-    for model, given in (
-        ("toy", {"rate": 5e-4, "epochs": 4, "validation": 256}),
-        ("minilm", {"rate": 1e-4, "epochs": 2, "validation": 400}),
-    ):
-        toy = model == "toy"
-        enough = 384 if toy else 400
-        levels = (0, 30, 50, 60, 70, 80, 90) if toy else (0, 40, 60, 80)
-        cells = [(level, "sparse" if level else "dense") for level in levels]
-        cells += [(70 if toy else 60, "regrow"), (70 if toy else 60, "freeze")]
-        for source in TRUE[model]:
-            metric = {"size": "pearson", "stsb": "pearson", "cola": "mcc"}.get(source, "accuracy")
-            common = {"model": model, "source": source, "metric": metric, **given}
-            most = 240 if source == "choice" else enough  # four texts an example
-            for level, regime in cells:
-                for repeat in range(2 if toy else 1):
-                    yield Run(train=most, level=level, regime=regime, repeat=repeat, **common)
-            for train, level in product((48, 96, 192), (0, 30, 60)) if toy else ((100, 0), (200, 0)):
-                for repeat in range(2 if toy else 1):
-                    regime = "sparse" if level else "dense"
-                    yield Run(train=train, level=level, regime=regime, repeat=repeat, **common)
-        for source in TRUE["toy"][:4] if toy else TRUE["minilm"][:2]:
-            for shares, metric in UNEQUAL:
-                common = {"model": model, "source": source, "shares": shares, "metric": metric, **given}
-                for level in (0, 50, 70, 80) if toy else (0, 60):
-                    yield Run(train=enough, level=level, regime="sparse" if level else "dense", **common)
+    given = {"model": "toy", "rate": 5e-4, "epochs": 4, "validation": 256}
+    for source in TRUE["toy"]:
+        metric = "pearson" if source == "size" else "accuracy"
+        # Of a choice each example is four texts.
+        common = {"source": source, "metric": metric, "train": 240 if source == "choice" else 384, **given}
+        for level in (0, 30, 50, 60, 70, 80, 90):
+            yield from _seeds(3, level=level, **common)
+        for regime in ("regrow", "freeze"):
+            yield from _seeds(3, level=70, regime=regime, **common)
+        for train, level in product((48, 96, 192), (0, 30, 60)):
+            yield from _seeds(2, **{**common, "train": train, "level": level})
+    for source, (shares, metric), level in product(TRUE["toy"][:4], UNEQUAL, (0, 50, 70, 80)):
+        yield from _seeds(1, source=source, shares=shares, metric=metric, level=level, train=384, **given)
+    given = {"model": "minilm", "rate": 1e-4, "epochs": 2, "validation": 400}
+    for source in TRUE["minilm"]:
+        common = {
+            "source": source,
+            "metric": {"stsb": "pearson", "cola": "mcc"}.get(source, "accuracy"),
+            **given,
+        }
+        for level in (0, 40, 60, 80):
+            yield from _seeds(1, level=level, train=400, **common)
+        for regime in ("regrow", "freeze"):
+            yield from _seeds(1, level=60, regime=regime, train=400, **common)
+        for train in (100, 200):
+            yield from _seeds(1, level=0, train=train, **common)
+    for source, (shares, metric), level in product(TRUE["minilm"][:2], UNEQUAL, (0, 60)):
+        yield from _seeds(1, source=source, shares=shares, metric=metric, level=level, train=400, **given)
 
 
 def train_and_write(run: Run, path: Path, checkpoint: Path, glue: Path | None) -> None:
@@ -205,13 +220,15 @@ def train_and_write(run: Run, path: Path, checkpoint: Path, glue: Path | None) -
     told = {key: outcome.facts[key] for key in ("min_loss", "final_loss", "prior_entropy", "diverged")}
     if run.format in CLASSES:
         told["commonest"] = int(np.bincount(tokens["train"].label.numpy()).argmax())
-    write_table(path, outcome.predictions, {**asdict(run), "format": run.format, **told})
+    write_table(path, outcome.predictions, {**asdict(run), "cell": run.cell, "format": run.format, **told})
 
 
 def read_tokens(run: Run, checkpoint: Path, glue: Path | None) -> dict[str, Tokens]:
     """The examples of a run, as tokens: train and validation."""
-    rng = np.random.default_rng(run.seed)
-    tables = toy_examples(run.source, run.seed) if run.model == "toy" else glue_examples(run, glue, rng)
+    rng = np.random.default_rng(run.examples_seed)
+    tables = (
+        toy_examples(run.source, run.examples_seed) if run.model == "toy" else glue_examples(run, glue, rng)
+    )
     width = 1
     if run.format in CLASSES:
         width = len(run.shares) or 1 + max(int(table["label"].max()) for table in tables.values())
