@@ -35,7 +35,9 @@ PAGE = Path(__file__).parents[1] / "docs/failed-trainings.md"
 DRAWS = 1000
 COMMAND = "OMP_NUM_THREADS=1 python benchmarks/failed_trainings.py --raw R --minilm M --glue G --study S"
 LEARNT = 5
-NOTHING, BETWEEN, DID = "nothing to learn", "between", "learnt"
+# Columns of the table of runs: the rule, the rule without the other runs of the cell, the rule before this one.
+RULES = {"passed": "wrong", "alone": "alone", "before": "before"}
+NOTHING, BETWEEN, DID, MIXED = "nothing to learn", "between", "learnt", "shuffled"
 # Of the studies' tasks, by the beginning of the name: format and metric; else two classes and accuracy.
 STUDIED = {
     "cola": ("classification", "mcc"),
@@ -49,33 +51,38 @@ Made by `benchmarks/failed_trainings.py`:
 
     {command}
 
-{runs} real trainings by the workflow's own code, each judged by the rule (`junkdna.failures`, from what the run predicts
-on its test examples) and, beside it, by the rule before it (`before`: the lowest mean of a few batches' training losses
-is 5 % below the prior entropy, or the score is above the 99 % band around chance). Each run draws examples of its own.
+{runs} real trainings by the workflow's own code, each judged by the rule (`junkdna.failures`: what the runs of its cell
+predict on the test examples), by the same rule without the other runs of its cell (`alone`), and by the rule that it
+replaces (`before`: the lowest mean of a few batches' training losses is 5 % below the prior entropy, or the score is
+above the 99 % band around chance). Every cell (one to three seeds) has training and test examples of its own.
 
-| truth | runs | aim | error of the rule, % | error before, % |
-| --- | ---: | --- | ---: | ---: |
-| nothing to learn, yet called trained (miss) | {nothing} | at most 5 % | {miss} | {missed_before} |
-| learnt, yet not called trained (false alarm) | {learnt} | at most 1 % | {alarm} | {alarm_before} |
-| between: on true labels, less than {errors} standard errors | {between} | none | | |
+| truth | aim | runs | wrong, % | alone, % | before, % |
+| --- | --- | ---: | ---: | ---: | ---: |
+| nothing to learn; wrong is `trained` | at most 5 % | {nothing} |
+| shuffled, in a cell with runs that pass; wrong is `trained` | none | {mixed} |
+| learnt; wrong is anything but `trained` | at most 1 % | {learnt} |
+| between: true labels, less than {errors} standard errors | none | {between} | | | |
 
-All rates with their 95 % Wilson interval. *Learnt*: the score is {errors} standard errors or more above that of the
-predictor that has seen only the labels, which the rule has no part in: the commonest training label for accuracy (1/k
-for multiple choice), always 1 for F1, 0 for correlations; standard error of the difference by {draws} resamples of the
-test examples. `most in one`: more than 80 % of the test examples are of one class; `even`: all about as frequent.
+All rates with their 95 % Wilson interval, which takes the runs of a cell for independent. *Learnt*: the score is
+{errors} standard errors or more above that of the predictor that has seen only the labels, found without the rule: the
+commonest training label for accuracy (1/k for multiple choice), always 1 for F1, 0 for correlations; standard error of
+the difference by {draws} resamples of the test examples. `even`: classes about as frequent; `most in one`: more than
+80 % of the test examples are of one class. *Shuffled*: of each cell of three seeds on true labels the first run's
+answers are shuffled over the examples, so that they are worth nothing, beside seeds of which at least one passes; the
+training loss that the rule before looks at stays as it was, so its rate there means little.
 
 - The toy encoder (`tiny-encoder` of the catalog), on the tasks of its generated world, and on three more of it: the
   sort of a thing (three classes, 3 : 3 : 2), its size (regression), the town of a person as a pair of texts. 256 test
   examples (128 where the world holds no more), up to 384 to train on.
-- MiniLM (all-MiniLM-L6-v2), on texts of GLUE of at most 24 (SST-2, CoLA), 40 or 48 tokens, and on a choice of the one of
-  three sentences that answers a question of QNLI. 400 test examples (277 of RTE), 100 to 400 to train on.
-- The runs of the study config/glue-small.yaml that were there: up to 1,000 test examples, 2,000 to train on.
+- MiniLM (all-MiniLM-L6-v2), on texts of GLUE of at most 24 (SST-2, CoLA), 40 or 48 tokens, and on a choice of the one
+  of three sentences that answers a question of QNLI. 400 test examples (277 of RTE), 100 to 400 to train on.
+- The runs that there were of the study config/glue-small.yaml: 872 to 1,000 test examples, 2,000 to train on.
 
 ## Nothing to learn
 
-The labels are drawn without a look at the text, in training and test alike: two classes at 50/50, 70/30 and 90/10, three
-even and at 50/30/20, permuted values, a right option at random; learning rates of 1e-4 to 2e-3 (toy) and 2e-5 and 1e-4
-(MiniLM), 1 to 12 epochs (the longest learn the training examples by heart), dense and with 50, 80 and 90 % pruned.
+The labels are drawn without a look at the text, in training and test alike: two classes at 50/50, 70/30 and 90/10,
+three even and at 50/30/20, permuted values, a right option at random; learning rates of 1e-4 to 2e-3 (toy), 2e-5 and
+1e-4 (MiniLM), 1 to 12 epochs (the longest learn the training examples by heart), dense and 50, 80 and 90 % pruned.
 
 {nothing_table}
 
@@ -98,57 +105,89 @@ By how far above the predictor that has seen only the labels they are, in standa
 
 ## Judged wrong
 
-p: one-sided, of the rule's two tests; either below {level:g} is enough to be called trained. So a run that knows nothing
-passes in at most {twice:.0%} of the cases.
+p: one-sided, of the rule's two tests of a run; either at or below {level:g} is enough to be called trained.
 
 {unlike}
 """
 
 
-def told_runs(raw: Path, studies: list[Path]) -> Iterator[tuple[dict, pd.DataFrame]]:
-    """What is known of each run, and what it predicted."""
+def cells(raw: Path, studies: list[Path]) -> Iterator[list[tuple[dict, pd.DataFrame]]]:
+    """What is known of each run and what it predicted, the runs of a cell together."""
+    found: dict[str, list] = {}
     for path in sorted(raw.glob("*_*.parquet")):
         table = read_table(path)
-        told = table.attrs[METADATA_KEY]
-        yield {**told, "name": path.stem}, table
+        found.setdefault(path.stem.rsplit("_", 1)[0], []).append(
+            ({**table.attrs[METADATA_KEY], "name": path.stem}, table)
+        )
     for path in sorted(file for study in studies for file in study.rglob("predictions.parquet")):
         if not (path.parent / "metrics.parquet").exists():
             continue
         facts = read_table(path.parent / "metrics.parquet").iloc[0].to_dict()
-        task = facts["task"]
-        form, metric = STUDIED.get(task.split("-")[0], ("pair", "accuracy"))
-        told = {
-            "model": f"{facts['checkpoint']}, a study",
-            "permuted": False,
-            "format": form,
-            "metric": metric,
-        }
-        told["name"] = f"{facts['recipe']} {task} {facts['regime']} seed {facts['seed']}"
-        yield {**facts, **told}, read_table(path)
+        form, metric = STUDIED.get(facts["task"].split("-")[0], ("pair", "accuracy"))
+        told = {"model": "MiniLM, glue-small", "permuted": False, "format": form, "metric": metric}
+        told["name"] = f"{facts['recipe']} {facts['task']} {facts['regime']} seed {facts['seed']}"
+        found.setdefault(str(path.parent.parent), []).append(({**facts, **told}, read_table(path)))
+    yield from found.values()
 
 
-def judge(told: dict, table: pd.DataFrame) -> dict:
-    """One row of the table of runs."""
-    target, prediction, losses = (
-        table[part].to_numpy(dtype=float) for part in ("target", "prediction", "loss")
-    )
-    form = told["format"]
+def judge(cell: list[tuple[dict, pd.DataFrame]]) -> list[dict]:
+    """A row of the table of runs for each run of a cell. alone: what it would be without the others."""
+    told, table = cell[0]
+    form, target = told["format"], table["target"].to_numpy(dtype=float)
+    assert all(np.array_equal(one["target"], target) for _, one in cell), told["name"]
     options = table["scores"].map(len).to_numpy() if form == "choice" else None
-    outcome = training_outcomes(form, target, prediction[None], losses[None], options)[0]
-    finite = np.isfinite(prediction).all() and np.isfinite(losses).all() and not told["diverged"]
-    above, error = excess(told, target, prediction, options) if finite else (0.0, 1.0)
-    errors = above / error if error else np.inf if above > 0 else 0.0  # all right in every resample
-    return {
-        "name": told["name"],
-        "model": {"toy": "toy encoder", "minilm": "MiniLM"}.get(told["model"], told["model"]),
-        "kind": kind_of(form, target),
-        "group": NOTHING if told["permuted"] else DID if errors >= LEARNT else BETWEEN,
-        "errors": errors,
-        "outcome": outcome,
-        "before": finite and passed_before(told, target, prediction, options),
-        "agreement": p_agreement(form, target, prediction) if finite else 1.0,
-        "losses": p_losses(form, target, losses, options) if finite else 1.0,
-    }
+    said, losses = (
+        np.stack([one[part].to_numpy(dtype=float) for _, one in cell]) for part in ("prediction", "loss")
+    )
+    outcomes = training_outcomes(form, target, said, losses, options)
+    rows = []
+    for place, (told, _) in enumerate(cell):
+        own, lost = said[[place]], losses[[place]]
+        finite = np.isfinite(own).all() and np.isfinite(lost).all() and not told["diverged"]
+        above, error = excess(told, target, own[0], options) if finite else (0.0, 1.0)
+        # Without error: all right in every resample.
+        errors = above / error if error else np.inf if above > 0 else 0.0
+        rows.append(
+            {
+                "name": told["name"],
+                "model": {"toy": "toy encoder", "minilm": "MiniLM"}.get(told["model"], told["model"]),
+                "kind": kind_of(form, target),
+                "truth": NOTHING if told["permuted"] else DID if errors >= LEARNT else BETWEEN,
+                "errors": errors,
+                "outcome": outcomes[place],
+                "passed": outcomes[place] == "trained",
+                "alone": training_outcomes(form, target, own, lost, options)[0] == "trained",
+                "before": bool(finite and passed_before(told, target, own[0], options)),
+                "agreement": p_agreement(form, target, own) if finite else 1.0,
+                "losses": p_losses(form, target, lost, options) if finite else 1.0,
+                "cell": len(cell),
+            }
+        )
+    return rows
+
+
+def shuffled_among_others(cell: list[tuple[dict, pd.DataFrame]]) -> list[dict]:
+    """Whether the first run of a cell of three or more passes once its answers are shuffled over the examples.
+
+    What it says is then worth nothing, as when one of several trainings fails, while the others stay as they are.
+    """
+    told, table = cell[0]
+    if len(cell) < 3 or told["permuted"]:
+        return []
+    order = np.random.default_rng(0).permutation(len(table))
+    if told["format"] == "choice":
+        # Options have their own places: the answers are spread over examples of as many.
+        assert table["scores"].map(len).nunique() == 1
+    scores = table["scores"].to_numpy()[order]
+    target = table["target"].to_numpy(dtype=float)
+    if told["format"] == "regression":
+        loss = (np.array([one[0] for one in scores]) - target) ** 2
+    else:
+        loss = -np.array([one[int(label)] for one, label in zip(scores, target, strict=True)])
+    other = table.assign(prediction=table["prediction"].to_numpy()[order], loss=loss)
+    rows = judge([({**told, "name": f"{told['name']}, shuffled"}, other), *cell[1:]])
+    # Only where the others give it something to hide behind.
+    return [{**rows[0], "truth": MIXED}] if any(row["passed"] for row in rows[1:]) else []
 
 
 def excess(told: dict, target: np.ndarray, prediction: np.ndarray, options) -> tuple[float, float]:
@@ -209,60 +248,64 @@ def markdown(head: list[str], rows: list[list], text: int) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(str(cell) for cell in row)} |" for row in rows)])
 
 
-def counted(runs: pd.DataFrame, down: list[str], wrong=None) -> str:
-    """Runs by outcome, a line for each combination of `down`. wrong: the outcome is an error where this holds."""
+def counted(runs: pd.DataFrame, down: list[str], right: bool | None = None) -> str:
+    """Runs by outcome, a line for each combination of `down` and one for all. right: whether they should pass."""
+    groups = [*runs.groupby(down)]
+    groups += [(("all", *[""] * (len(down) - 1)), runs)] * (len(groups) > 1)
     rows = []
-    groups = [*runs.groupby(down)] if down else []
-    if not down or len(groups) > 1:
-        groups.append((("all", *[""] * (len(down) - 1))[: max(len(down), 1)], runs))
     for line, group in groups:
-        share = [int((group["outcome"] == outcome).sum()) for outcome in OUTCOMES]
-        errors = [rate(wrong(group["outcome"] == "trained").sum(), len(group))] if wrong else []
-        errors += [rate(wrong(group["before"]).sum(), len(group))] if wrong else [int(group["before"].sum())]
-        rows.append([*line, len(group), *share, *errors])
-    head = [*(down or [""]), "runs", *OUTCOMES]
-    head += ["wrong, %", "before, %"] if wrong else ["trained before"]
-    return markdown(head, rows, max(len(down), 1))
+        rows.append([*line, len(group), *((group["outcome"] == outcome).sum() for outcome in OUTCOMES)])
+        if right is None:
+            rows[-1] += [group["before"].sum()]
+        else:
+            rows[-1] += [error(group[rule], right) for rule in RULES]
+    head = [*down, "runs", *OUTCOMES]
+    head += ["trained before"] if right is None else [f"{rule}, %" for rule in RULES.values()]
+    return markdown(head, rows, len(down))
+
+
+def error(passed: pd.Series, right: bool) -> str:
+    """Share of runs that a rule judges wrong."""
+    return rate((passed != right).sum(), len(passed))
 
 
 def unlike(runs: pd.DataFrame) -> str:
     """The runs that were judged wrong, with what the rule saw of them."""
-    wrong = runs[(runs["group"] == NOTHING) & (runs["outcome"] == "trained")]
-    wrong = pd.concat([wrong, runs[(runs["group"] == DID) & (runs["outcome"] != "trained")]])
-    rows = [
-        [row.Index, row.group, row.outcome, f"{row.errors:.1f}", f"{row.agreement:.4f}", f"{row.losses:.4f}"]
-        for row in wrong.set_index("name").itertuples()
+    wrong = runs[
+        (runs["truth"].isin([NOTHING, MIXED]) & runs["passed"]) | ((runs["truth"] == DID) & ~runs["passed"])
     ]
-    head = ["run", "truth", "outcome", "standard errors", "p of agreement", "p of losses"]
-    return markdown(head, rows, 3)
+    rows = [
+        [f"`{run.name}`", run.cell, run.truth, run.outcome]
+        + [f"{run.errors:.1f}", f"{run.agreement:.4f}", f"{run.losses:.4f}"]
+        for run in wrong.itertuples(index=False)
+    ]
+    head = ["run", "runs of its cell", "truth", "outcome", "standard errors", "p of agreement", "p of losses"]
+    return markdown(head, rows, 4)
 
 
 def page(runs: pd.DataFrame) -> str:
     """All tables, with what they are of."""
-    own = runs[runs["group"] == NOTHING]
-    learnt, between = (runs[runs["group"] == group] for group in (DID, BETWEEN))
+    nothing, learnt, between, mixed = (
+        runs[runs["truth"] == truth] for truth in (NOTHING, DID, BETWEEN, MIXED)
+    )
     edges = [-np.inf, 0, 1, 2, 3, 4, 5]
     names = ["0 or less", "0 to 1", "1 to 2", "2 to 3", "3 to 4", "4 to 5"]
-    between = between.assign(above=pd.cut(between["errors"], edges, labels=names).astype(str))
+    above = pd.cut(between["errors"], edges, labels=names, right=True).astype(str)
     down = ["model", "kind"]
     return PAGE_TEXT.format(
         command=COMMAND,
         errors=LEARNT,
         draws=f"{DRAWS:,}",
         level=LEVEL,
-        twice=2 * LEVEL,
-        runs=len(runs),
-        miss=rate((own["outcome"] == "trained").sum(), len(own)),
-        missed_before=rate(own["before"].sum(), len(own)),
-        nothing=len(own),
-        alarm=rate((learnt["outcome"] != "trained").sum(), len(learnt)),
-        alarm_before=rate((~learnt["before"]).sum(), len(learnt)),
-        learnt=len(learnt),
+        runs=len(runs) - len(mixed),
+        nothing=" | ".join([str(len(nothing)), *(error(nothing[rule], False) for rule in RULES)]),
+        learnt=" | ".join([str(len(learnt)), *(error(learnt[rule], True) for rule in RULES)]),
         between=len(between),
-        nothing_table=counted(own, down, wrong=lambda trained: trained),
-        learnt_table=counted(learnt, down, wrong=lambda trained: ~trained),
+        mixed=" | ".join([str(len(mixed)), *(error(mixed[rule], False) for rule in RULES)]),
+        nothing_table=counted(nothing, down, right=False),
+        learnt_table=counted(learnt, down, right=True),
         between_table=counted(between, down),
-        between_errors=counted(between.rename(columns={"above": "standard errors"}), ["standard errors"]),
+        between_errors=counted(between.assign(**{"standard errors": above}), ["standard errors"]),
         unlike=unlike(runs),
     )
 
@@ -285,7 +328,8 @@ def main() -> None:
         start = time.monotonic()
         train_and_write(run, path, folders[run.model], arguments.glue)
         print(f"{run.name}  {time.monotonic() - start:.1f} s", flush=True)
-    runs = pd.DataFrame([judge(*run) for run in told_runs(arguments.raw, arguments.study)])
+    found = [*cells(arguments.raw, arguments.study)]
+    runs = pd.DataFrame([row for cell in found for row in [*judge(cell), *shuffled_among_others(cell)]])
     runs.to_csv(arguments.raw / "judged.csv", index=False)
     write_text(PAGE, page(runs))
 

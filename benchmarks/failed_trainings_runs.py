@@ -220,7 +220,7 @@ def train_and_write(run: Run, path: Path, checkpoint: Path, glue: Path | None) -
     told = {key: outcome.facts[key] for key in ("min_loss", "final_loss", "prior_entropy", "diverged")}
     if run.format in CLASSES:
         told["commonest"] = int(np.bincount(tokens["train"].label.numpy()).argmax())
-    write_table(path, outcome.predictions, {**asdict(run), "cell": run.cell, "format": run.format, **told})
+    write_table(path, outcome.predictions, {**asdict(run), "format": run.format, **told})
 
 
 def read_tokens(run: Run, checkpoint: Path, glue: Path | None) -> dict[str, Tokens]:
