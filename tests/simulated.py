@@ -178,8 +178,7 @@ def stack_study(runs: list[dict], *, examples: int = 400, **truth) -> tuple[pd.D
             example_id=first["example_id"].to_numpy(),
             target=first["target"].to_numpy(),
             prediction=np.stack([made[row][1]["prediction"].to_numpy(dtype=np.float32) for row in rows]),
-            loss=np.array([made[row][1]["loss"].mean() for row in rows], dtype=float),
-            finite=np.ones(len(rows), dtype=bool),
+            losses=np.stack([made[row][1]["loss"].to_numpy(dtype=np.float32) for row in rows]),
             options=np.full(len(first), CLASSES[task]) if TASKS[task]["format"] == "choice" else None,
         )
     return facts, stacks

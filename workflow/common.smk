@@ -32,6 +32,7 @@ STUDY = config["study"]["name"]
 RANKINGS = {lookups.ranking_of(recipe): recipe for recipe in RECIPES.values() if lookups.ranking_of(recipe)}
 FIGURES = lookups.figure_names(config, RUNS)
 USED = lookups.used_parts(config, RUNS)
+LABELLED = [name for name, task in USED["tasks"].items() if task["format"] in ("classification", "pair")]
 
 
 wildcard_constraints:

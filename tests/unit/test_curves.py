@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.stats import binom
 from sklearn.isotonic import IsotonicRegression
-from tests.simulated import MIDDLES, RECIPES, TASKS, grid, tables
+from tests.simulated import MIDDLES, RECIPES, TASKS, grid, recipe, tables
 
 from junkdna.bootstrap import Replicates
 from junkdna.curves import curves_table
@@ -109,10 +109,10 @@ def test_the_table_finds_the_planted_middles(study):
 def test_failed_runs_are_counted_and_do_not_enter(study):
     curves = study["curves"].set_index(["task", "regime"])
     row = curves.loc["options", "sparse"]
-    assert (row["n_levels"], row["n_runs"], row["n_collapsed"], row["max_level"]) == (4, 12, 3, 60)
+    assert (row["n_levels"], row["n_runs"], row["n_failed"], row["max_level"]) == (4, 12, 3, 60)
     assert row["s50"] == pytest.approx(MIDDLES["options"], abs=5)
     row = curves.loc["keyword", "sparse"]
-    assert (row["n_levels"], row["n_runs"], row["n_collapsed"]) == (5, 14, 1)
+    assert (row["n_levels"], row["n_runs"], row["n_failed"]) == (5, 14, 1)
 
 
 def test_what_the_levels_do_not_reach_is_not_extrapolated(study):
@@ -120,11 +120,21 @@ def test_what_the_levels_do_not_reach_is_not_extrapolated(study):
     row = curves.loc["keyword", "freeze"]
     assert (row["s50_reached"], row["s50_isotonic_reached"], row["max_level"]) == ("beyond", "beyond", 60)
     assert np.isnan([row["s50"], row["s50_high"], row["s50_isotonic"]]).all()
+    early = {
+        name: recipe("magnitude", level) for name, level in (("magnitude-u15", 15.0), ("magnitude-u20", 20.0))
+    }
     middles = dict.fromkeys(MIDDLES, 10.0)
-    curves = tables(grid(tasks=("keyword",), recipes=UNSTRUCTURED), middles=middles)["curves"]
+    runs = grid(tasks=("keyword",), recipes={"dense": RECIPES["dense"], **early}, extra=())
+    curves = tables(runs, middles=middles, recipes={**RECIPES, **early}, examples=1500)["curves"]
     row = curves.set_index("regime").loc["sparse"]
     assert row["s50_reached"] == row["s90_reached"] == "below"
     assert np.isnan([row["s50"], row["s90"], row["s90_low"]]).all()
+
+
+def test_where_every_compressed_run_knows_nothing_there_is_no_curve():
+    middles = dict.fromkeys(MIDDLES, -40.0)
+    made = tables(grid(tasks=("keyword",), recipes=UNSTRUCTURED, extra=()), middles=middles, examples=400)
+    assert made["cells"].set_index("recipe").loc["dense", "n_trained"] == 0 and made["curves"].empty
 
 
 def test_intervals_of_s50_cover_the_truth():

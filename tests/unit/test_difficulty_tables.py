@@ -20,7 +20,7 @@ SEEDS = (1, 2, 3)
 SKILLS = {"dense": 2.0, "magnitude-u50": 1.0, "magnitude-u80": 0.0}
 CLASSES = {"metric": "accuracy", "format": "classification"}
 RUN = {"family": "magnitude", "selection": "unstructured", "level": 50.0, "chance": 0.5}
-RUN |= {"trained": True, "diverged": False, "train_examples": 1000}
+RUN |= {"trained": True, "outcome": "trained", "train_examples": 1000}
 DENSE = {"family": "dense", "selection": "none", "level": 0.0, "regime": "dense"}
 
 

@@ -34,7 +34,7 @@ def test_who_guesses_by_the_label_shares_is_uninformed(shares, said_shares):
         outcome = training_outcomes("pair", target, said[None], -np.log(belief)[None])[0]
         passed += outcome == "trained"
         constant += outcome == "constant"
-    assert passed / (400 - constant) <= 0.06  # Two tests at 2 % each; 400 cases.
+    assert passed / (400 - constant) <= 0.045  # Two tests at 1.25 % each; 400 cases.
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.7, 0.3), (0.9, 0.1), (0.4, 0.35, 0.25)])
@@ -88,7 +88,7 @@ def test_confident_mistakes_do_not_hide_what_was_learnt():
     target = classes((0.5, 0.5), n, rng)
     said = np.where(rng.random(n) < 0.6, target, 1 - target)
     losses = np.where(said == target, 0.001, 8.0)  # An overfitted model: its losses are far worse than log 2.
-    assert p_losses("pair", target, losses) > 0.99
+    assert p_losses("pair", target, losses[None]) > 0.99
     assert training_outcomes("pair", target, said[None], losses[None])[0] == "trained"
 
 
@@ -97,7 +97,7 @@ def test_agreement_equals_counting_every_order():
     agree = (target == said).sum()
     orders = [np.array(each) for each in itertools.permutations(said)]
     exact = np.mean([(target == each).sum() >= agree for each in orders])
-    assert p_agreement("pair", target, said) == pytest.approx(exact, abs=0.02)
+    assert p_agreement("pair", target, said[None]) == pytest.approx(exact, abs=0.02)
 
 
 def test_normal_and_counted_agreement_meet():
@@ -106,15 +106,87 @@ def test_normal_and_counted_agreement_meet():
         target, said = classes(shares, 400, rng), classes(shares, 400, rng)
         many = [(target == rng.permutation(said)).sum() for _ in range(4000)]
         exact = np.mean(np.array(many) >= (target == said).sum())
-        assert p_agreement("pair", target, said) == pytest.approx(exact, abs=0.03)
+        assert p_agreement("pair", target, said[None]) == pytest.approx(exact, abs=0.03)
 
 
 def test_one_true_class_tells_nothing():
     target = np.zeros(50)
     said = np.r_[np.zeros(49), 1.0]
-    assert p_agreement("pair", target, said) == 1.0
+    assert p_agreement("pair", target, said[None]) == 1.0
     assert training_outcomes("pair", target, said[None], np.full((1, 50), 0.02))[0] == "uninformed"
 
 
+def test_agreement_of_several_runs_counts_those_that_answer_alike_once():
+    rng, n = np.random.default_rng(6), 400
+    target = classes((0.6, 0.4), n, rng)
+    said = np.stack([classes((0.6, 0.4), n, rng)] * 3 + [classes((0.5, 0.5), n, rng)])
+    many = [(target[rng.permutation(n)] == said).sum() for _ in range(4000)]
+    exact = np.mean(np.array(many) >= (target == said).sum())
+    assert p_agreement("pair", target, said) == pytest.approx(exact, abs=0.03)
+    values = rng.normal(size=n)
+    numbers = np.stack([rng.normal(size=n) + 0.05 * values] * 2 + [rng.normal(size=n)])
+    ranks = np.argsort(np.argsort(numbers)) * 1.0
+    place = np.argsort(np.argsort(values)) * 1.0
+    orders = [rng.permutation(place) for _ in range(2000)]
+    many = [sum(np.corrcoef(row, order)[0, 1] for row in ranks) for order in orders]
+    exact = np.mean(np.array(many) >= sum(np.corrcoef(row, place)[0, 1] for row in ranks))
+    assert p_agreement("regression", values, numbers) == pytest.approx(exact, abs=0.03)
+
+
+def weak(share, runs, n, rng):
+    """Runs that know a share of the answers of a balanced pair task and are as sure as they are right."""
+    target = classes((0.5, 0.5), n, rng)
+    said = np.where(
+        rng.random((runs, n)) < share, target, classes((0.5, 0.5), n * runs, rng).reshape(runs, n)
+    )
+    right = 0.5 + share / 2
+    return target, said, -np.log(np.where(said == target, right, 1 - right))
+
+
+def test_a_cell_shows_what_no_run_of_it_shows():
+    """Runs that lie one standard error above chance: one by one few pass, and those are the lucky ones."""
+    rng = np.random.default_rng(7)
+    alone, together = [], []
+    for _ in range(200):
+        target, said, losses = weak(0.05, 5, 400, rng)
+        alone += [training_outcomes("pair", target, said[[0]], losses[[0]])[0] == "trained"]
+        together += [(training_outcomes("pair", target, said, losses) == "trained").sum()]
+    assert np.mean(alone) < 0.25
+    assert np.mean(np.array(together) >= 4) > 2 * np.mean(alone)
+    assert np.mean(np.isin(together, [0, 4, 5])) > 0.7, "a cell is measured as a whole or not at all"
+
+
+def test_the_failed_runs_of_a_cell_are_told_from_those_that_know():
+    rng = np.random.default_rng(8)
+    right = 0
+    for _ in range(100):
+        target, said, losses = weak(0.6, 5, 400, rng)
+        said[:2] = classes((0.5, 0.5), 800, rng).reshape(2, 400)
+        losses[:2] = np.log(2) + 0.01 * rng.standard_normal((2, 400))
+        right += (
+            training_outcomes("pair", target, said, losses).tolist() == ["uninformed"] * 2 + ["trained"] * 3
+        )
+    assert right >= 94
+
+
+@pytest.mark.parametrize("form", ["pair", "choice", "regression"])
+def test_cells_that_know_nothing_pass_at_the_nominal_rate(form):
+    rng, n, passed = np.random.default_rng(9), 300, []
+    options = np.full(n, 4) if form == "choice" else None
+    for _ in range(300):
+        if form == "regression":
+            target, said = rng.normal(size=n), 0.2 * rng.normal(size=(5, n))
+            losses = (said - target) ** 2
+        else:
+            shares = (0.25,) * 4 if form == "choice" else (0.8, 0.2)
+            target, said = classes(shares, n, rng), classes(shares, 5 * n, rng).reshape(5, n)
+            said[1:3] = np.where(rng.random((2, n)) < 0.8, said[0], said[1:3])  # Seeds that answer alike.
+            losses = -np.log(
+                np.clip(np.array(shares)[target.astype(int)] + 0.02 * rng.standard_normal((5, n)), 0.01, 1)
+            )
+        passed += (training_outcomes(form, target, said, losses, options) == "trained").tolist()
+    assert np.mean(passed) < 4 * LEVEL + 0.005
+
+
 def test_level_is_what_the_tests_add_up_to():
-    assert 2 * LEVEL < 0.05
+    assert 4 * LEVEL <= 0.05

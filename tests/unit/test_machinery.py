@@ -1,4 +1,4 @@
-"""The simulator of studies against its own definition, and the machinery of claims against simulated truths."""
+"""The machinery of claims against simulated studies whose truth is known, and the truths against brute force."""
 
 from dataclasses import replace
 
@@ -8,122 +8,26 @@ import pytest
 from scipy import stats
 
 from junkdna.aggregate import tables_of
-from junkdna.bootstrap import Replicates
-from junkdna.machinery import KEY, estimates, trial
-from junkdna.scenarios import at_margin, equal_curves, exact_scores, nothing_lost, planted
-from junkdna.simulation import Spread, design, logistic, recipe, simulate, sweep
-from junkdna.stacks import KEYS, check_keys
-from junkdna.tables import runs_table
-
-METRICS = {
-    "two": {"metric": "accuracy", "format": "classification", "classes": 2},
-    "choice": {"metric": "accuracy", "format": "choice", "classes": 4},
-    "three": {"metric": "mcc", "format": "pair", "classes": 3},
-    "value": {"metric": "pearson", "format": "regression"},
-}
-RECIPES = {"dense": recipe("dense", 0, method="none"), **sweep("magnitude", (20, 60))}
-STILL = Spread(dense_sd=0, seed_sd=0, run_sd=0)
-
-
-def simulated(rng_seed=0, *, tasks=METRICS, seeds=(1, 2, 3), examples=400, spread=STILL, **truth):
-    """Runs with their truth, and the table of runs made from a draw of them."""
-    truth = {"retention": lambda cell: logistic(cell["level"], 60.0)} | truth
-    runs = design(tasks=tasks, recipes=RECIPES, seeds=seeds, **truth)
-    facts, stacks = simulate(
-        runs, tasks, examples=examples, rng=np.random.default_rng(rng_seed), spread=spread
-    )
-    replicates = Replicates(seeds=tuple(seeds), draws=1)
-    scores = np.full((len(runs), replicates.size), np.nan, dtype=np.float32)
-    for task, stack in stacks.items():
-        for row, prediction in zip(stack.row, stack.prediction, strict=True):
-            scores[row] = plain_score(tasks[task]["metric"], stack.target, prediction)
-    return runs, runs_table(facts, stacks, scores, replicates, tasks=tasks, recipes=RECIPES), stacks
-
-
-def plain_score(metric: str, target: np.ndarray, prediction: np.ndarray) -> float:
-    """Accuracy, or a correlation; mcc through the correlation of indicator columns (Gorodkin's definition)."""
-    if metric == "accuracy":
-        return float((target == prediction).mean())
-    if metric == "pearson":
-        return 0.0 if np.ptp(prediction) == 0 else float(np.corrcoef(target, prediction)[0, 1])
-    labels = np.unique(target)
-    x, y = (np.equal.outer(labels, values).astype(float) for values in (target, prediction))
-    x, y = (each - each.mean(axis=1, keepdims=True) for each in (x, y))
-    spread = np.sqrt((x**2).sum() * (y**2).sum())
-    return 0.0 if spread == 0 else float((x * y).sum() / spread)
-
-
-def test_simulated_runs_keep_what_their_truth_says():
-    """With 40,000 examples and no noise of seeds, retention is the planted one on every metric."""
-    runs, table, _ = simulated(examples=40_000)
-    compressed = (runs["regime"] == "sparse").to_numpy()
-    assert table["retention"].to_numpy()[compressed] == pytest.approx(
-        runs["retention"].to_numpy()[compressed], abs=0.025
-    )
-    assert table["trained"].all()
-    check_keys(table, runs[list(KEYS)].to_dict("records"))
-
-
-def test_mean_retention_over_seeds_is_the_truth_and_spreads_as_asked():
-    spread = Spread(dense_sd=0.02, seed_sd=0.03, run_sd=0.04)
-    tasks = {"two": METRICS["two"] | {"dense": 0.8}}
-    _, table, _ = simulated(tasks=tasks, seeds=range(300), examples=4000, spread=spread)
-    lost = table[table["recipe"] == "magnitude-u60"]["retention"]
-    assert lost.mean() == pytest.approx(0.5, abs=4 * lost.std() / np.sqrt(300))
-    # Beside seed and run there is the noise of 4000 examples: about .5 / sqrt(4000) / (.5 * .8).
-    expected = np.sqrt(0.03**2 + 0.04**2 + (0.5 / np.sqrt(4000) / 0.4) ** 2)
-    assert lost.std() == pytest.approx(expected, rel=0.15)
-    light = table[table["recipe"] == "magnitude-u20"]["retention"]
-    shared = 0.03**2 / expected**2
-    assert np.corrcoef(lost, light)[0, 1] == pytest.approx(shared, abs=0.2)
-
-
-def test_runs_agree_on_examples_more_than_chance_and_pools_share_them():
-    tasks = {"two": METRICS["two"] | {"pool": "same"}, "twin": METRICS["two"] | {"pool": "same"}}
-    _, _, stacks = simulated(tasks=tasks, examples=2000)
-    one, other = stacks["two"], stacks["twin"]
-    assert np.array_equal(one.example_id, other.example_id)
-    assert np.array_equal(one.target, other.target)
-    right = [stack.prediction[-1] == stack.target for stack in (one, other)]
-    assert np.corrcoef(*right)[0, 1] > 0.15
-    _, _, apart = simulated(tasks=dict.fromkeys(tasks, METRICS["two"]), examples=2000)
-    assert not set(apart["two"].example_id) & set(apart["twin"].example_id)
-
-
-def test_collapsed_runs_are_found_by_the_tables_and_at_the_planted_rate():
-    def rate(cell):
-        return 0.3 if cell["level"] == 60 else 0.0
-
-    runs, table, _ = simulated(seeds=range(40), collapse=rate, spread=Spread())
-    assert not table.loc[runs["level"] < 60, "collapsed"].any()
-    failed = int(table.loc[runs["level"] == 60, "collapsed"].sum())
-    assert stats.binomtest(failed, 160, 0.3).pvalue > 1e-3
-    assert np.allclose(
-        table.loc[table["collapsed"], "loss"] / table.loc[table["collapsed"], "prior_entropy"], 1, atol=0.2
-    )
-
-
-def test_selective_collapse_leaves_the_better_runs():
-    spread = Spread(run_sd=0.1, selective=True)
-    _, table, _ = simulated(
-        seeds=range(60), collapse=lambda cell: 0.4, spread=spread, tasks={"two": METRICS["two"]}
-    )
-    survivors = table[(table["recipe"] == "magnitude-u20") & table["trained"]]
-    assert survivors["retention"].mean() > logistic(20, 60.0)
-
-
-def test_the_same_seed_gives_the_same_study():
-    first, again, other = (simulated(seed, spread=Spread())[1]["score"] for seed in (5, 5, 6))
-    assert first.equals(again) and not first.equals(other)
-
-
-def test_what_the_simulator_cannot_draw_is_refused():
-    with pytest.raises(ValueError, match="f1.*accuracy, mcc, pearson"):
-        simulated(tasks={"two": METRICS["two"] | {"metric": "f1"}})
-    runs = design(tasks=["nosuch"], recipes=RECIPES, seeds=(1,), retention=lambda cell: 1.0)
-    with pytest.raises(ValueError, match="nosuch"):
-        simulate(runs, METRICS, examples=10, rng=np.random.default_rng(0))
-
+from junkdna.hardships import (
+    APART,
+    CLOSE,
+    HARD,
+    all_fail,
+    curved,
+    hard_fails,
+    harder_fails,
+    hump,
+    late,
+    near_chance,
+    random_positions,
+    spread_apart,
+    twins_fail,
+    unequal_classes,
+)
+from junkdna.machinery import KEY, estimates, plan_of, trial
+from junkdna.scenarios import DIFFICULTY, at_margin, nothing_lost, planted
+from junkdna.simulation import Spread, design, simulate, sweep
+from junkdna.stacks import KEYS
 
 MARGIN = 0.02
 # Studies of each kind: enough to see a false-claim rate that is twice its nominal value, in a few seconds each.
@@ -134,8 +38,10 @@ ALPHA = 1e-4
 
 def trials(scenario, seeds: int, *, studies: int = STUDIES, **options) -> pd.DataFrame:
     rng = np.random.default_rng([seeds, *map(ord, scenario.name)])
-    options |= {"draws": 150, "known": {}}
-    return pd.concat([trial(scenario, seeds, rng, **options).assign(study=study) for study in range(studies)])
+    spread = {name: options.pop(name) for name in ("spread",) if name in options}
+    plan = plan_of(scenario, seeds, **options)
+    drawn = (trial(plan, rng, draws=150, **spread).assign(study=study) for study in range(studies))
+    return pd.concat(drawn, ignore_index=True)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +55,7 @@ def trials(scenario, seeds: int, *, studies: int = STUDIES, **options) -> pd.Dat
 )
 def test_false_claims_are_rare(scenario, seeds, margin, collapse):
     """The true effects are exactly at the margin: each claim may be supported in one study of twenty."""
-    rows = trials(scenario, seeds, margin=margin, collapse=collapse, claims_only=True)
+    rows = trials(scenario, seeds, margin=margin, collapse=collapse, tables=())
     null = rows[rows["claim"].isin(scenario.nulls)]
     optional = {"quantization-differs", "quantization-differs-bytes"}
     assert set(null["claim"]) >= set(scenario.nulls) - optional
@@ -187,22 +93,148 @@ def test_planted_effects_are_found_more_often_with_more_seeds():
     scenario = replace(planted(8), levels=(30, 60), regimes=())
     found = [
         (rows[rows["claim"] == "harder-falls-further"]["verdict"] == "supported").mean()
-        for rows in (trials(scenario, seeds, studies=40, claims_only=True) for seeds in (3, 6))
+        for rows in (trials(scenario, seeds, studies=40, tables=()) for seeds in (3, 6))
     ]
     assert found[0] > 0.2 and found[1] > max(0.6, found[0])
 
 
-def test_exact_scores_are_what_endless_examples_would_give():
-    scenario = equal_curves()
-    runs = scenario.runs(range(1))
-    facts, stacks = simulate(
-        runs, scenario.described, examples=60_000, rng=np.random.default_rng(0), spread=STILL
-    )
-    exact = exact_scores(runs, scenario.described)
-    for task, stack in stacks.items():
-        for row, prediction in zip(stack.row, stack.prediction, strict=True):
-            found = plain_score(scenario.described[task]["metric"], stack.target, prediction)
-            assert found == pytest.approx(exact[row], abs=0.012)
+NULLS = [
+    hard_fails("70/30"),
+    hard_fails("90/10 by mcc", always=True),
+    unequal_classes("70/30"),
+    random_positions(),
+    near_chance(0.22, lost=True),
+    near_chance(0.22, lost=False),
+    spread_apart(lost=True),
+    twins_fail(None),
+    twins_fail(1),
+    all_fail(0.6),
+    all_fail(0.0),
+    curved(hump, 0.0),
+    curved(hump, 0.0, damages=APART),
+    curved(late, 0.0),
+    curved(hump, MARGIN),
+]
+
+
+@pytest.mark.parametrize("scenario", NULLS, ids=lambda each: each.name)
+def test_effects_of_the_nulls_are_at_most_the_margin(scenario):
+    """By hand, from what is true of single runs: along the axis, and of frozen weights."""
+    runs = scenario.runs((0,))
+    kept = runs.set_index(["family", "regime", "task", "level"])["retention"]
+    for family in sorted(set(runs["family"]) - {"dense"}):
+        levels = sorted(set(runs.loc[runs["family"] == family, "level"]))
+        of = {task: [kept[family, "sparse", task, level] for level in levels] for task in DIFFICULTY}
+        ends = np.mean(of["easy"]) - np.mean(of[HARD])
+        slopes = [-10 * np.polyfit([0, *levels], [1, *of[task]], 1)[0] for task in DIFFICULTY]
+        found = {"harder-falls-further": ends, "difficulty-order": ends / 2}
+        found["interaction"] = slopes[-1] - slopes[0]
+        for claim in set(found) & set(scenario.nulls):
+            assert found[claim] <= 1e-12, claim
+        if "freeze" in scenario.regimes:
+            assert kept[family, "freeze", HARD, 60.0] == kept[family, "sparse", HARD, 60.0]
+
+
+@pytest.mark.parametrize("scenario", NULLS, ids=lambda each: each.name)
+def test_the_truth_that_studies_are_held_against_is_the_one_by_hand(scenario):
+    """Without noise the estimators say of the nulls what is true of them."""
+    plan = plan_of(replace(scenario, quantized=scenario.quantized and bool(scenario.exact)), 3, tables=())
+    for claim in set(scenario.nulls) - {"quantization-differs-bytes", "fails-earlier"}:
+        rows = plan.truth[plan.truth["claim"] == claim]
+        assert len(rows) or claim in ("quantization-differs", "small-weights", "irreversible"), claim
+        if claim not in scenario.exact:
+            assert rows["truth"].to_numpy() == pytest.approx(0, abs=1e-6), claim
+
+
+@pytest.mark.parametrize(
+    ("shape", "more", "damages"),
+    [(hump, 0.0, CLOSE), (hump, 0.046, CLOSE), (hump, 0.0, APART), (late, 0.0, CLOSE), (hump, 0.046, APART)],
+)
+def test_under_curved_damage_both_kinds_separate_as_stated(shape, more, damages):
+    """At each damage that quantization does, pruning's own curve, followed level by level, separates by `more`."""
+    scenario = curved(shape, more, damages=damages, null=False)
+    runs = scenario.runs((0,))
+    kept = runs[runs["regime"] == "sparse"].pivot_table(
+        index=["family", "level"], columns="task", values="retention"
+    )[list(DIFFICULTY)]
+    damage, apart = 1 - kept.mean(axis=1), (kept["easy"] - kept[HARD]) / 2
+    assert damage.to_numpy() == pytest.approx([damages[family][level] for family, level in kept.index])
+    assert ((kept > 0) & (kept < 1.01)).all(axis=None)
+    for (family, level), value in damage.items():
+        if family == "rtn":
+            assert apart[family, level] == pytest.approx(shape(value))
+        else:
+            # The same point, were it a quantized level, and what lies between the two curves there.
+            fades = float(np.clip(min(value, 1 - value) / 0.2, 0, 1))
+            assert apart[family, level] == pytest.approx(shape(value) + more * fades)
+    # Pruning to exactly the damage of each quantized level, through the same truth.
+    for level, value in damages["rtn"].items():
+        finer = curved(shape, more, damages={"magnitude": {level: value}, "rtn": {level: value}})
+        run = {"family": "magnitude", "level": level}
+        easy, hard = (finer.truth(run | {"task": task}) for task in ("easy", HARD))
+        assert (easy - hard) / 2 - apart["rtn", level] == pytest.approx(more)
+    assert plan_of(scenario, 3, tables=()).stated["quantization-differs"] == more
+
+
+def test_retention_falls_with_damage_on_every_task_of_the_curved_scenarios():
+    for shape, more in ((hump, 0.0), (hump, 0.046), (hump, 0.07), (late, 0.0)):
+        for task in DIFFICULTY:
+            kept = []
+            for damage in np.linspace(0, 1, 101):
+                levels = {"magnitude": {50: damage}, "rtn": {50: damage}}
+                truth = curved(shape, more, damages=levels).truth
+                kept.append(truth({"family": "magnitude", "level": 50, "task": task}))
+            assert (np.diff(kept) < 1e-9).all(), (shape.__name__, more, task)
+
+
+def test_a_task_near_chance_is_two_to_four_standard_errors_above_it():
+    """Over its dense runs of five seeds, by the spread of their mean over studies."""
+    for share, (low, high) in ((0.15, (1.5, 2.5)), (0.22, (2.3, 3.5)), (0.3, (3.2, 4.6))):
+        scenario = near_chance(share, lost=True)
+        runs = scenario.runs(range(5))
+        dense = runs[(runs["task"] == HARD) & (runs["regime"] == "dense")].reset_index(drop=True)
+        rng, means = np.random.default_rng(0), []
+        for _ in range(300):
+            stack = simulate(dense, scenario.described, examples=240, rng=rng)[1][HARD]
+            right = (stack.prediction == stack.target).mean()
+            means.append(right - (stack.target == stack.guess).mean())
+        assert low < np.mean(means) / np.std(means) < high, share
+
+
+def test_failures_are_where_the_scenarios_put_them():
+    runs = hard_fails("70/30", always=True).runs(range(3))
+    rates = runs.groupby(["task", "level"])["collapse"].mean()
+    assert rates[HARD].to_dict() == pytest.approx({0.0: 0.0, 20.0: 0.2, 40.0: 0.4, 60.0: 1.0, 80.0: 1.0})
+    assert (rates["easy"] == 0).all() and (rates["middle"] == 0).all()
+    assert hard_fails("70/30").runs((0,)).query("task == @HARD")["collapse"].max() == pytest.approx(0.4)
+    failed = twins_fail(1).runs(range(3)).query("collapse > 0")
+    assert set(failed["task"]) == {HARD} and set(failed["regime"]) == {"dense"} and set(failed["seed"]) == {0}
+    for scenario, truth in ((harder_fails(0.4), 0.4), (all_fail(0.6), 0.0), (hard_fails("70/30"), 0.325)):
+        assert plan_of(scenario, 3, tables=()).stated["fails-earlier"] == pytest.approx(truth)
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("scenario", NULLS, ids=lambda each: each.name)
+def test_studies_that_are_hard_to_judge_go_through(scenario, seeds):
+    """Two small studies each, of two ways to fail: every null claim is there, and judged or not with a reason."""
+    for failing in ("uninformed", "mixed"):
+        rows = trials(scenario, seeds, studies=1, spread=Spread(failing=failing), tables=("cells",))
+        assert set(scenario.nulls) - {"fails-earlier", "irreversible", "small-weights"} <= set(rows["claim"])
+        assert set(rows["scope"]) == {"primary", "cell", "table"}
+        assert not rows.duplicated(KEY).any()
+        known = rows[rows["scope"] != "table"]
+        measured = known["verdict"] != "not measured"
+        assert known.loc[measured, ["effect", "low", "high"]].notna().all(axis=None)
+        # No interval of width zero: a run that knows nothing is no exact measurement.
+        assert (known.loc[measured, "low"] < known.loc[measured, "high"]).all()
+
+
+def test_where_no_dense_run_of_a_task_trained_nothing_is_said_of_it():
+    rows = trials(twins_fail(None), 5, studies=2, tables=("cells",))
+    along = rows[rows["claim"].isin(["harder-falls-further", "difficulty-order", "interaction"])]
+    assert (along["verdict"] == "not measured").all()
+    of_hard = rows[rows["subject"] == HARD]
+    assert of_hard["effect"].isna().all() and len(of_hard)
 
 
 def test_a_simulated_study_goes_through_the_tables_of_the_workflow():
@@ -222,7 +254,7 @@ def test_a_simulated_study_goes_through_the_tables_of_the_workflow():
     facts, stacks = simulate(runs, scenario.described, examples=120, rng=np.random.default_rng(0))
     described = {"tasks": scenario.described, "recipes": controls, "axes": scenario.axes}
     tables = tables_of(facts, stacks, **described, draws=50, seed=0, margin=MARGIN)
-    assert len(tables["runs"]) == len(runs) and tables["runs"]["collapsed"].any()
+    assert len(tables["runs"]) == len(runs) and (tables["runs"]["outcome"] == "constant").any()
     rows = estimates(tables)
     assert set(rows["scope"]) == {"primary", "cell", "table"}
     assert not rows.duplicated(KEY).any()

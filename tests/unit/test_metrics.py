@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from junkdna.metrics import METRICS, chance, chance_band, score
+from junkdna.metrics import METRICS, chance, score
 from junkdna.specs import METRICS as LEGAL
 
 
@@ -104,46 +104,43 @@ def test_pearson_keeps_its_digits_far_from_zero(rng):
 def test_chance_is_what_the_best_constant_scores():
     target = np.array([0] * 30 + [1] * 55 + [2] * 15)
     best = max(score("accuracy", target, np.full(100, label))[0] for label in range(3))
-    assert chance("accuracy", target) == best == 0.55
+    assert chance("accuracy", target)[0] == best == 0.55
     binary = (target == 1).astype(int)
     best = max(score("f1", binary, np.full(100, label))[0] for label in range(2))
-    assert chance("f1", binary) == pytest.approx(best)
-    assert [chance(metric, target) for metric in ("mcc", "pearson", "spearman")] == [0, 0, 0]
+    assert chance("f1", binary)[0] == pytest.approx(best)
+    assert [chance(metric, target)[0] for metric in ("mcc", "pearson", "spearman")] == [0, 0, 0]
 
 
-def test_chance_of_multiple_choice_is_the_larger_of_position_and_guessing():
-    target = np.arange(100) % 4
-    assert chance("accuracy", target, np.full(100, 4)) == 0.25
-    skewed = np.where(np.arange(100) < 40, 0, target)
-    assert chance("accuracy", skewed, np.full(100, 4)) == np.mean(skewed == 0) > 0.25
-    assert chance("accuracy", target, np.array([2, 4] * 50)) == pytest.approx(0.375)
+def test_chance_follows_the_training_labels_and_the_resample():
+    """Who guesses the commonest training label, here 0, has what that label's share is in each resample."""
+    target = np.array([0] * 48 + [1] * 52)
+    weights = np.ones((2, 100))
+    weights[1, :10] = 2
+    assert chance("accuracy", target, guess=0.0, weights=weights) == pytest.approx([0.48, 58 / 110])
+    binary = chance("f1", target, weights=weights)
+    for each, weight in zip(binary, weights, strict=True):
+        assert each == pytest.approx(score("f1", target, np.ones(100), weight[None])[0])
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "f1", "mcc", "pearson"])
-def test_the_band_of_chance_holds_uninformed_predictors(metric, rng):
-    """Fresh samples of the same make-up, scored for a predictor that has not looked."""
-    typical = np.arange(400) < 240 if metric != "pearson" else rng.normal(size=400)
-    low, high = chance_band(metric, typical)
-    inside = []
+def test_half_known_is_half_retained_however_few_the_examples(rng):
+    """The commonest label of a small balanced sample has more than half of it, and would make chance too high."""
+    kept = []
     for _ in range(400):
-        target = rng.choice(typical, 400).astype(float)
-        blind = np.ones(400) if metric in ("accuracy", "f1") else rng.permutation(typical).astype(float)
-        inside.append(low <= score(metric, target, blind)[0] <= high)
-    assert np.mean(inside) > 0.97
+        target = rng.integers(2, size=100)
+        knows = np.where(rng.random(100) < 0.5, target, rng.integers(2, size=100))
+        floor = chance("accuracy", target, guess=0.0)[0]
+        kept.append((score("accuracy", target, knows)[0] - floor, 1 - floor))
+    assert np.mean(kept, axis=0)[0] / np.mean(kept, axis=0)[1] == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("n", [1, 7, 277, 9832])
-@pytest.mark.parametrize("rate", [0.0, 0.03, 0.5, 0.9, 1.0])
-def test_the_band_of_a_constant_is_binomial(n, rate):
-    target = np.arange(n) < round(n * rate)
-    majority = max(target.mean(), 1 - target.mean())
-    expected = stats.binom.ppf([0.005, 0.995], n, majority) / n
-    assert chance_band("accuracy", target) == pytest.approx(expected)
-
-
-def test_the_band_shrinks_with_the_sample():
-    widths = [np.diff(chance_band("accuracy", np.arange(size) % 2))[0] for size in (100, 10_000)]
-    assert widths[0] > 5 * widths[1] > 0
+def test_chance_of_multiple_choice_is_guessing_wherever_the_right_ones_stand():
+    target = np.arange(100) % 4
+    assert chance("accuracy", target, np.full(100, 4))[0] == 0.25
+    skewed = np.where(np.arange(100) < 40, 0, target)
+    assert chance("accuracy", skewed, np.full(100, 4))[0] == 0.25
+    assert chance("accuracy", target, np.array([2, 4] * 50))[0] == pytest.approx(0.375)
+    weights = np.r_[np.ones(50), np.zeros(50)][None]
+    assert chance("accuracy", target, np.r_[np.full(50, 2), np.full(50, 4)], weights=weights)[0] == 0.5
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,10 @@ def test_ours_is_the_ratio_of_means_over_all_runs_collapsed_ones_too(study):
         score, whole, chance = own["score"].mean(), dense["score"].mean(), own["chance"].iloc[0]
         assert row.percent == pytest.approx(100 * score / whole, rel=1e-6)
         assert row.retention == pytest.approx((score - chance) / (whole - chance), rel=1e-6)
-        assert row.collapse_rate == pytest.approx(1 - own["trained"].mean())
-    assert table.query("task == 'keyword' and regime == 'regrow' and level == 60")[
-        "collapse_rate"
-    ].tolist() == [pytest.approx(1 / 3)]
+        assert row.fail_rate == pytest.approx(1 - own["trained"].mean())
+    assert table.query("task == 'keyword' and regime == 'regrow' and level == 60")["fail_rate"].tolist() == [
+        pytest.approx(1 / 3)
+    ]
 
 
 def test_theirs_are_the_plotted_values_and_their_recovered_scores(study, values):
@@ -240,7 +240,7 @@ def test_the_overlay_shows_both_and_crosses_out_what_must_not_be_compared(study,
     theirs = [row for row in rows if "comparable" in row]
     assert len(theirs) == 2 * 3 * 9, "all levels of the paper's series, also where ours has none"
     assert {row["regime"] for row in theirs if not row["comparable"]} == {"regrow"}
-    ours = [row for row in rows if "collapse_rate" in row]
+    ours = [row for row in rows if "fail_rate" in row]
     assert len(ours) == len(table.query("figure == 'true-gem-tasks-unstructured'"))
     for suffix in (".svg", ".json"):
         save(drawn, tmp_path / f"figure{suffix}")

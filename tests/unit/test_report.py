@@ -21,19 +21,29 @@ def words(study, axes=MATCHED, **changed) -> str:
 
 
 def test_failed_runs_are_counted_and_named(study):
-    assert "1 of 195 runs collapsed or diverged (0.5 %)" in words(study)
-    assert "magnitude-u80 / deduction / sparse" in words(study)
+    runs = study["runs"]
+    number = (~runs["trained"]).sum()
+    assert (runs["outcome"] == "constant").sum() == 1 < number
+    told = words(study)
+    assert f"{number} of 195 runs failed to train ({100 * number / 195:.1f} %): 1 predict one class" in told
+    assert (
+        f"{number - 1} know no more than the labels alone tell; most of them, 3, are of magnitude-u80 / "
+        in told
+    )
     whole = study["runs"].assign(trained=True)
-    assert "collapsed" not in words(study, runs=whole)
+    assert "failed to train" not in words(study, runs=whole)
 
 
 def test_a_dense_model_at_chance_is_named_with_its_numbers(study):
     runs = study["runs"]
     idle = (runs["regime"] == "dense") & (runs["task"] == "options")
-    runs = runs.assign(retention=runs["retention"].mask(idle))
-    assert "tiny-encoder does not do options even when it is dense: 3 of 3 dense runs" in words(
-        study, runs=runs
+    runs = runs.assign(measurable=runs["measurable"] & ~idle)
+    told = words(study, runs=runs)
+    assert (
+        "tiny-encoder does not do options even when it is dense: 3 of 3 dense runs trained, and their mean is"
+        in told
     )
+    assert "not 3 standard errors above chance (mean of all accuracy 0." in told
     assert "does not do" not in words(study)
 
 
@@ -61,7 +71,7 @@ def test_tables_have_a_row_each_and_say_what_is_not_known(study):
     assert len(cell_rows(study["cells"])["rows"]) == len(study["cells"])
     shown = run_rows(study["runs"])
     state = [column["name"] for column in shown["header"]].index("state")
-    assert [row[state] for row in shown["rows"]].count("collapsed") == 1
+    assert [row[state] for row in shown["rows"]].count("constant") == 1
 
 
 def test_a_level_outside_the_sweep_is_no_number(study):

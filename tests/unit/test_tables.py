@@ -11,8 +11,8 @@ from junkdna.artifacts import read_table, write_table
 from junkdna.bootstrap import Replicates
 from junkdna.cells import cells_table
 from junkdna.families import families_of
-from junkdna.stacks import read_runs, score_draws
-from junkdna.tables import drops_table, retention_draws, runs_table
+from junkdna.stacks import Stack, read_runs, score_draws
+from junkdna.tables import drops_table, runs_table
 
 SMALL = {
     "recipes": {name: RECIPES[name] for name in ("dense", "magnitude-u50", "magnitude-4of8")},
@@ -51,7 +51,7 @@ def of(runs: pd.DataFrame, **keys) -> pd.DataFrame:
 def test_one_row_a_run_in_the_order_asked(study):
     keys, _, runs, draws, _ = study
     assert runs[list(keys[0])].to_dict("records") == keys
-    assert draws.shape == (len(keys), THREE.size)
+    assert draws.score.shape == draws.excess.shape == (len(keys), THREE.size)
 
 
 def test_scores_are_those_of_the_files(study):
@@ -88,72 +88,172 @@ def test_patterns_that_remove_the_same_share_are_curves_of_their_own(tmp_path, m
     assert all(cell.n_usable == 3 for each in families for cell in each.cells.values())
 
 
-def test_retention_is_the_chance_corrected_share_of_the_same_seed(study):
+def test_retention_is_the_chance_corrected_share_of_what_dense_runs_have(study):
     *_, runs, _, _ = study
     for task in TASKS:
-        for seed in (1, 2, 3):
-            dense = of(runs, task=task, seed=seed, recipe="dense").iloc[0]
-            sparse = of(runs, task=task, seed=seed, recipe="magnitude-u50").iloc[0]
-            expected = (sparse["score"] - sparse["chance"]) / (dense["score"] - dense["chance"])
-            assert sparse["retention"] == pytest.approx(expected, abs=1e-6)
-            assert dense["retention"] == 1
+        dense = of(runs, task=task, recipe="dense")
+        room = dense["score"].mean() - dense["chance"].mean()
+        sparse = of(runs, task=task, recipe="magnitude-u50")
+        usable = sparse[sparse["trained"]]
+        assert usable["retention"].tolist() == pytest.approx(
+            ((usable["score"] - usable["chance"]) / room).tolist(), abs=1e-5
+        )
+        assert dense["retention"].mean() == pytest.approx(1)
 
 
-def test_collapsed_needs_both_a_score_at_chance_and_a_loss_at_the_prior(study):
+def test_a_cell_is_a_ratio_of_means_over_the_seeds_in_which_both_trained(study):
+    *_, runs, draws, _ = study
+    cells = cells_table(runs, draws, THREE)
+    cell = of(cells, task="deduction", recipe="magnitude-u50").iloc[0]
+    sparse = of(runs, task="deduction", recipe="magnitude-u50", trained=True).set_index("seed")
+    dense = of(runs, task="deduction", recipe="dense").set_index("seed")
+    assert sparse.index.tolist() == [1, 3]
+    expected = sparse["score"].mean() / dense["score"][sparse.index].mean()
+    assert cell["retention_trained"] == pytest.approx(expected, abs=1e-6)
+    assert cell["retention_with_failed"] == pytest.approx(
+        sparse["score"].sum() / dense["score"].sum(), abs=1e-6
+    )
+
+
+def test_a_constant_run_failed(study):
     keys, _, runs, _, _ = study
-    assert of(runs, collapsed=True)[["recipe", "task", "seed"]].to_dict("records") == [
+    assert of(runs, outcome="constant")[["recipe", "task", "seed"]].to_dict("records") == [
         {"recipe": "magnitude-u50", "task": "deduction", "seed": 2}
     ]
-    assert (runs["trained"] == ~runs["collapsed"]).all()
+    assert (runs["trained"] == (runs["outcome"] == "trained")).all()
+    failed = of(runs, outcome="constant").iloc[0]
+    assert np.isnan(failed["retention"]) and failed["raw_retention"] == 0
+    assert np.isnan([failed["score_low"], failed["score_high"]]).all(), "0 [0, 0] would be a lie"
 
 
 @pytest.mark.parametrize(
-    ("min_loss", "prediction", "collapsed"),
-    [(0.685, "majority", True), (0.685, "minority", True), (0.3, "majority", False), (0.685, "right", False)],
+    ("min_loss", "prediction", "outcome"),
+    [
+        (0.685, "majority", "constant"),
+        (0.3, "majority", "constant"),
+        (0.3, "minority", "constant"),
+        (0.3, "noise", "uninformed"),
+        (0.685, "right", "trained"),
+        (np.nan, "right", "trained"),
+    ],
 )
-def test_collapse_by_case(tmp_path, min_loss, prediction, collapsed):
-    """A loss just below the prior is the noise of a minimum; overfitting at chance is no collapse."""
+def test_failure_by_case(tmp_path, min_loss, prediction, outcome):
+    """What a run predicts decides, not the lowest loss that it ever had on a few batches."""
     key = grid(tasks=("keyword",), seeds=(1,), **SMALL)[1]
     facts, table = run_tables(key, examples=200)
     facts["min_loss"] = min_loss
     common = table["target"].mode()[0]
-    table["prediction"] = {"majority": common, "minority": 1 - common, "right": table["target"]}[prediction]
+    noise = np.random.default_rng(0).integers(2, size=200)
+    said = {"majority": common, "minority": 1 - common, "right": table["target"], "noise": noise}
+    table["prediction"] = said[prediction]
+    if prediction != "right":
+        table["loss"] = np.float32(np.log(2)) + 0.05 * np.random.default_rng(1).normal(size=200)
     write_table(tmp_path / "metrics.parquet", facts)
     write_table(tmp_path / "predictions.parquet", table, key)
     facts, stacks = read_runs([tmp_path], TASKS, [key])
     draws = score_draws(stacks, TASKS, FEW, 0)
     runs = runs_table(facts, stacks, draws, FEW, tasks=TASKS, recipes=RECIPES)
-    assert runs["collapsed"].tolist() == [collapsed]
+    assert runs["outcome"].tolist() == [outcome]
     assert np.isnan(runs["retention"][0]), "there is no dense twin"
 
 
-def test_a_run_that_is_not_finite_has_diverged(tmp_path):
+def broken(folder, column):
+    """A study of three runs on similarity, the second with a prediction or loss that is no number."""
     keys = grid(tasks=("similarity",), seeds=(1,), **SMALL)
-    folders = write_study(tmp_path, keys, examples=50)
+    folders = write_study(folder, keys, examples=50)
     table = read_table(folders[1] / "predictions.parquet")
-    table["prediction"] = np.nan
-    table["loss"] = np.float32("nan")
+    table.loc[7, column] = np.nan
     write_table(folders[1] / "predictions.parquet", table, keys[1])
-    facts, stacks = read_runs(folders, TASKS, keys)
+    return read_runs(folders, TASKS, keys)
+
+
+@pytest.mark.parametrize("column", ["prediction", "loss"])
+def test_a_run_that_is_not_finite_has_diverged_and_no_score(tmp_path, column):
+    facts, stacks = broken(tmp_path, column)
     draws = score_draws(stacks, TASKS, FEW, 0)
     runs = runs_table(facts, stacks, draws, FEW, tasks=TASKS, recipes=RECIPES)
-    assert runs["diverged"].tolist() == [False, True, False]
-    assert runs["trained"].tolist() == [True, False, True]
-    assert runs["score"][1] == 0
+    assert runs["outcome"].tolist() == ["trained", "diverged", "trained"]
+    assert np.isnan(runs.loc[1, ["score", "score_low", "retention", "raw_retention"]].astype(float)).all()
+    drops = drops_table(runs, stacks, draws, FEW)
+    assert np.isnan(drops.loc[0, ["drop", "retention", "flips"]].astype(float)).all()
+    cells = cells_table(runs, draws, FEW).set_index("recipe")
+    assert np.isnan(
+        cells.loc["magnitude-u50", ["score", "score_trained", "retention_trained"]].astype(float)
+    ).all()
+    assert cells.loc["magnitude-u50", "retention_with_failed"] == 0
+    assert cells["n_diverged"].tolist() == [0, 1, 0]
     facts["diverged"] = [True, False, False]
     runs = runs_table(facts, stacks, draws, FEW, tasks=TASKS, recipes=RECIPES)
-    assert runs["diverged"].tolist() == [True, True, False], "what the training reports counts too"
+    assert runs["outcome"].tolist() == ["diverged", "diverged", "trained"], "what the training reports counts"
+    assert not runs["usable"].any(), "the dense twin is gone"
 
 
-def test_no_retention_without_a_dense_run_above_chance(tmp_path):
-    keys = grid(tasks=("keyword",), seeds=(1, 2), **SMALL)
-    runs, draws, _ = built(tmp_path, keys, collapse=[("dense", "keyword", "dense", 2)])
-    assert runs["retention"].isna().tolist() == [key["seed"] == 2 for key in keys]
-    assert np.isnan(retention_draws(runs, draws)[runs["seed"] == 2]).all()
+def test_a_failed_dense_twin_is_no_reference(tmp_path):
+    """Four seeds with a drop of about .02 and a fifth whose twin failed: the fifth has no drop and no retention."""
+    keys = grid(
+        tasks=("keyword",),
+        seeds=(1, 2, 3, 4, 5),
+        recipes={n: RECIPES[n] for n in ("dense", "magnitude-u20")},
+        extra=(),
+    )
+    five = Replicates(seeds=(1, 2, 3, 4, 5), draws=50)
+    runs, draws, stacks = built(tmp_path, keys, five, collapse=[("dense", "keyword", "dense", 2)])
+    assert runs["usable"].tolist() == [key["seed"] != 2 for key in keys]
+    drops = drops_table(runs, stacks, draws, five).set_index("seed")
+    assert drops["drop"].isna().tolist() == drops["retention"].isna().tolist() == [False, True] + [False] * 3
+    cells = cells_table(runs, draws, five).set_index("recipe")
+    cell = cells.loc["magnitude-u20"]
+    assert (cell["n_seeds"], cell["n_trained"], cell["n_usable"]) == (5, 5, 4)
+    known = drops["drop"].dropna()
+    assert cell["drop_trained"] == pytest.approx(known.mean(), abs=1e-6) and abs(cell["drop_trained"]) < 0.03
+    assert cell["retention_with_failed"] == pytest.approx(cell["retention_trained"]), "no reference, no zero"
+    assert (cells.loc["dense", "n_trained"], cells.loc["dense", "fail_rate"]) == (4, pytest.approx(0.2))
+
+
+def test_a_task_that_no_dense_run_learns_is_not_measurable(tmp_path):
+    keys = grid(tasks=("deduction",), **SMALL)
+    runs, draws, _ = built(
+        tmp_path, keys, collapse=[("dense", "deduction", "dense", seed) for seed in (1, 2, 3)]
+    )
+    assert not runs["measurable"].any() and runs[["retention", "raw_retention"]].isna().all(axis=None)
     cells = cells_table(runs, draws, THREE)
-    assert cells["retention"].notna().all()
-    assert cells["n_seeds"].tolist() == [2, 2, 2]
-    assert cells["n_trained"].tolist() == [1, 2, 2]
+    assert cells[["retention_trained", "retention_with_failed", "drop_trained"]].isna().all(axis=None)
+
+
+def test_measurable_is_decided_over_all_seeds_and_not_one_by_one():
+    """Choosing the seeds that happen to be above chance would make the reference too good."""
+    kept, undecided = [], 0
+    for trial in range(60):
+        rng = np.random.default_rng(trial)
+        n, seeds = 277, 5
+        target = rng.integers(2, size=n).astype(float)
+        said = np.where(rng.random((2 * seeds, n)) < 0.2, target, rng.integers(2, size=(2 * seeds, n)))
+        right = (said == target).mean(axis=1, keepdims=True)
+        keys = grid(
+            tasks=("keyword",),
+            seeds=(1, 2, 3, 4, 5),
+            recipes={r: RECIPES[r] for r in ("dense", "magnitude-u20")},
+            extra=(),
+        )
+        facts = pd.concat([run_tables(key, examples=n)[0] for key in keys], ignore_index=True)
+        losses = -np.log(np.where(said == target, right, 1 - right)).astype(np.float32)
+        stack = Stack(
+            row=np.arange(10),
+            example_id=np.arange(n),
+            target=target,
+            prediction=said.astype(np.float32),
+            losses=losses,
+            options=None,
+            guess=0.0,
+        )
+        five = Replicates(seeds=(1, 2, 3, 4, 5), draws=50)
+        draws = score_draws({"keyword": stack}, TASKS, five, trial)
+        runs = runs_table(facts, {"keyword": stack}, draws, five, tasks=TASKS, recipes=RECIPES)
+        cell = of(cells_table(runs, draws, five), recipe="magnitude-u20").iloc[0]
+        undecided += not cell["measurable"]
+        kept.append(cell["retention_trained"])
+    assert 0 < undecided < 50
+    assert np.nanmean(kept) == pytest.approx(1.0, abs=0.06)
 
 
 def test_drops_are_paired_with_the_dense_run_of_the_seed(study):
@@ -186,21 +286,22 @@ def test_pairing_makes_the_interval_of_a_drop_narrow(tmp_path):
     assert row["drop_high"] - row["drop_low"] < 0.5 * (runs["score_high"][0] - runs["score_low"][0])
 
 
-def test_cells_never_mix_collapsed_and_trained_runs(study):
+def test_cells_never_mix_failed_and_trained_runs(study):
     *_, runs, draws, _ = study
     cells = cells_table(runs, draws, THREE)
     cell = of(cells, task="deduction", recipe="magnitude-u50").iloc[0]
     members = of(runs, task="deduction", recipe="magnitude-u50")
     assert (cell["n_seeds"], cell["n_trained"]) == (3, 2)
-    assert cell["collapse_rate"] == pytest.approx(1 / 3)
+    assert cell["fail_rate"] == pytest.approx(1 / 3)
+    assert cell["fail_rate_low"] == pytest.approx(0.0615, abs=1e-3)
+    assert cell["fail_rate_high"] == pytest.approx(0.7923, abs=1e-3)
     assert cell["score"] == pytest.approx(members["score"].mean(), abs=1e-6)
     trained = members[members["trained"]]
     assert cell["score_trained"] == pytest.approx(trained["score"].mean(), abs=1e-6)
-    assert cell["retention_trained"] == pytest.approx(trained["retention"].mean(), abs=1e-6)
     dense = of(runs, task="deduction", recipe="dense").set_index("seed")["score"]
     expected = (dense[trained["seed"]].to_numpy() - trained["score"].to_numpy()).mean()
     assert cell["drop_trained"] == pytest.approx(expected, abs=1e-6)
-    for name in ("score", "retention", "drop", "score_trained", "retention_trained", "drop_trained"):
+    for name in ("score", "score_trained", "retention_trained", "drop_trained", "retention_with_failed"):
         assert cell[f"{name}_low"] < cell[name] < cell[f"{name}_high"]
 
 
@@ -209,9 +310,10 @@ def test_a_cell_without_trained_runs_has_no_trained_score(tmp_path):
     collapse = [("magnitude-u50", "deduction", "sparse", seed) for seed in (1, 2)]
     runs, draws, _ = built(tmp_path, keys, collapse=collapse)
     cell = of(cells_table(runs, draws, THREE), recipe="magnitude-u50").iloc[0]
-    assert (cell["n_trained"], cell["collapse_rate"]) == (0, 1)
-    assert np.isnan([cell["score_trained"], cell["retention_trained_low"]]).all()
-    assert cell["score"] == 0
+    assert (cell["n_trained"], cell["fail_rate"]) == (0, 1)
+    assert np.isnan([cell["score_trained"], cell["retention_trained"], cell["retention_trained_low"]]).all()
+    assert cell["score"] == 0 and np.isnan([cell["score_low"], cell["score_high"]]).all()
+    assert 0.3 < cell["fail_rate_low"] < cell["fail_rate_high"] == 1
 
 
 def test_a_single_seed_resamples_examples_only_and_says_so(tmp_path):
@@ -265,7 +367,7 @@ def test_files_that_do_not_belong_together_are_refused(study, tmp_path):
 def test_tables_are_the_same_each_time(study):
     keys, folder, runs, draws, stacks = study
     again = score_draws(stacks, TASKS, THREE, 0)
-    assert (again == draws).all()
+    assert (again.score == draws.score).all() and (again.excess == draws.excess).all()
     pd.testing.assert_frame_equal(cells_table(runs, again, THREE), cells_table(runs, draws, THREE))
 
 
@@ -273,7 +375,7 @@ def test_reading_files_gives_what_was_written(study):
     keys, folder, runs, draws, _ = study
     facts, stacks = stack_study(keys, collapse=[("magnitude-u50", "deduction", "sparse", 2)])
     again = score_draws(stacks, TASKS, THREE, 0)
-    assert (again == draws).all()
+    assert (again.score == draws.score).all() and (again.excess == draws.excess).all()
     described = runs_table(facts, stacks, again, THREE, tasks=TASKS, recipes=RECIPES)
     pd.testing.assert_frame_equal(described, runs)
 
@@ -288,7 +390,7 @@ def test_aggregate_makes_all_tables(study):
         "cells": 15,
         "curves": 0,
         "terms": 2,
-        "claims": 19,
+        "claims": 20,
     }
     pd.testing.assert_frame_equal(tables["runs"], runs.drop(columns="dense_row"))
     with pytest.raises(ValueError, match="'magnitude-u50' has runs but is not described"):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from junkdna.bootstrap import Replicates
@@ -21,19 +22,19 @@ def aggregate(
     tasks: Mapping[str, Mapping[str, str]],
     recipes: Mapping[str, Mapping],
     axes: Mapping[str, Mapping],
+    labels: Mapping[str, np.ndarray] | None = None,
     draws: int = 2000,
     seed: int = 0,
     margin: float = 0.02,
 ) -> dict[str, pd.DataFrame]:
     """Build the tables runs, drops, cells, curves, terms and claims of a study.
 
-    folders: one a run, each with `metrics.parquet` and `predictions.parquet`. expected: the keys of the runs
-    asked for. tasks: slug -> {"metric", "format"}. recipes: slug -> expanded recipe. axes: slug ->
-    {"tasks": easy to hard}. draws, seed: of the bootstrap. margin: the smallest difference in retention that
-    matters.
-    ValueError when the runs are not exactly those expected.
+    folders: one a run, each with `metrics.parquet` and `predictions.parquet`. expected: the keys of the runs asked
+    for. tasks: slug -> {"metric", "format"}. recipes: slug -> expanded recipe. axes: slug -> {"tasks": easy to
+    hard}. labels: task -> its training labels, for those that have classes. draws, seed: of the bootstrap. margin:
+    the smallest difference in retention that matters. ValueError when the runs are not exactly those expected.
     """
-    facts, stacks = read_runs(folders, tasks, expected)
+    facts, stacks = read_runs(folders, tasks, expected, labels)
     options = {"draws": draws, "seed": seed, "margin": margin}
     return tables_of(facts, stacks, tasks=tasks, recipes=recipes, axes=axes, **options)
 

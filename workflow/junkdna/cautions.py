@@ -5,11 +5,17 @@ from collections.abc import Mapping
 import pandas as pd
 
 from junkdna.caveats import unlike_sizes
-from junkdna.tables import is_dense
+from junkdna.retention import MEASURABLE, is_dense
 from junkdna.verdicts import MIN_SEEDS
 
 # Seeds from which a claim is worth believing; fewer carry no trend over two or three tasks.
 ENOUGH_SEEDS = 5
+# What the outcomes of a failed training are called.
+FAILURES = {
+    "constant": "predict one class or number throughout",
+    "uninformed": "know no more than the labels alone tell",
+    "diverged": "diverged",
+}
 
 
 def study_cautions(
@@ -40,23 +46,25 @@ def _failed(runs: pd.DataFrame) -> list[str]:
         .sort_values(ascending=False, kind="stable")
     )
     (recipe, task, regime), most = cells.index[0], cells.iloc[0]
+    kinds = failed["outcome"].value_counts()
+    words = ", ".join(f"{kinds[name]} {said}" for name, said in FAILURES.items() if name in kinds)
     return [
-        f"{len(failed)} of {len(runs)} runs collapsed or diverged ({_share(len(failed), len(runs))}), most of them "
-        f"{most} of {recipe} / {task} / {regime}. They say that a training failed, not what the weights knew: they "
-        "are in no mean and in no claim, and what remains may be the luckier runs."
+        f"{len(failed)} of {len(runs)} runs failed to train ({_share(len(failed), len(runs))}): {words}; most of them, "
+        f"{most}, are of {recipe} / {task} / {regime}. They say that a training failed, not what the weights knew: "
+        "they are in no mean and in no claim, and what remains may be the luckier runs. Each sentence that they touch "
+        "says what it would be if they had kept nothing."
     ]
 
 
 def _at_chance(runs: pd.DataFrame) -> list[str]:
     dense = runs[is_dense(runs)]
-    idle = dense[dense["retention"].isna()]
     out = []
-    for (checkpoint, task), rows in idle.groupby(["checkpoint", "task"], sort=False):
-        every = dense[(dense["checkpoint"] == checkpoint) & (dense["task"] == task)]
+    for (checkpoint, task), rows in dense[~dense["measurable"]].groupby(["checkpoint", "task"], sort=False):
         out.append(
-            f"{checkpoint} does not do {task} even when it is dense: {len(rows)} of {len(every)} dense runs are not "
-            f"above chance (mean {every['metric'].iloc[0]} {every['score'].mean():.3f}, chance "
-            f"{every['chance'].iloc[0]:.3f}). There is nothing there to lose, and retention is not defined."
+            f"{checkpoint} does not do {task} even when it is dense: {rows['trained'].sum()} of {len(rows)} dense runs "
+            f"trained, and their mean is not {MEASURABLE:g} standard errors above chance (mean of all "
+            f"{rows['metric'].iloc[0]} {rows['score'].mean():.3f}, chance {rows['chance'].mean():.3f}). There is "
+            "nothing there to lose, and retention is not defined."
         )
     return out
 

@@ -44,7 +44,7 @@ def failures_caveat(cells: Sequence[Cell], used: Sequence[Cell]) -> str:
     lucky = sum(2 * int((~cell.trained).sum()) >= len(cell.seeds) and cell.n_usable > 0 for cell in used)
     if lucky:
         words += f" In {lucky} of {len(used)} cells half of the runs or more failed; the others may be the lucky ones."
-    return words + f" {idle} of {runs} have no dense run above chance." * (idle > 0)
+    return words + f" {idle} of {runs} have no dense run that trained and is above chance." * (idle > 0)
 
 
 def size_caveat(cells: Sequence[Cell]) -> str:

@@ -1,69 +1,104 @@
 """The table of cells: all seeds of one (checkpoint, recipe, task, regime) together.
 
-Runs whose training collapsed or diverged are counted, and never averaged into the `_trained` columns.
+Runs that failed (see `failures`) are counted, and never averaged with those that trained.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from junkdna.bootstrap import Replicates, interval, mean_over_seeds, seed_weights
-from junkdna.tables import retention_draws
+from junkdna.failures import OUTCOMES
+from junkdna.rates import wilson
+from junkdna.retention import paired, ratio_of_means
+from junkdna.stacks import Draws
+from junkdna.tables import CORRELATIONS
 
+Array = np.ndarray
 CELL = ["checkpoint", "recipe", "task", "regime"]
 SAME = ["checkpoint", "recipe", "family", "level", "selection", "task", "regime", "metric", "chance"]
+SAME += ["measurable"]
 
 
-def cells_table(runs: pd.DataFrame, draws: np.ndarray, replicates: Replicates) -> pd.DataFrame:
-    """Average score, retention and drop over seeds, one row a cell, in the order of `runs`.
+def cells_table(runs: pd.DataFrame, draws: Draws, replicates: Replicates) -> pd.DataFrame:
+    """Average score, drop and retention over seeds, one row a cell, in the order of `runs`.
 
-    runs: from `runs_table`; draws: its scores [runs, R] along the replicates. Each mean has a 95 % interval over
-    examples and seeds, paired with the dense runs; `resampled` says `examples` where a cell has a single seed.
-    Columns ending in `_trained` hold the same over the runs that trained (NaN when none did); `collapse_rate`
-    is the share of the others.
+    runs: from `runs_table`; draws: from `score_draws`. n_seeds, n_trained, n_usable, n_constant, n_uninformed,
+    n_diverged: numbers of runs. fail_rate: share of the runs that did not train, with its Wilson interval. Each mean
+    has a 95 % interval over examples and seeds; `resampled` says `examples` where a cell has a single seed.
+    score: of all runs that have one, failed ones too. score_trained: of those that trained. drop_trained (below the
+    twin), retention_trained: of the usable runs, paired with their twins. retention_with_failed: as it would be if a
+    failed run kept nothing, over the runs whose twin trained. NaN where there is no such run.
     """
     weights = seed_weights(replicates)
-    twin = runs["dense_row"].to_numpy()
-    measures = {
-        "score": draws,
-        "retention": retention_draws(runs, draws),
-        "drop": np.where((twin >= 0)[:, None], draws[twin] - draws, np.nan),
-    }
     described = runs[SAME].to_dict("records")
-    trained, seeds = runs["trained"].to_numpy(), runs["seed"].to_numpy()
+    twin, reference = runs["dense_row"].to_numpy(), paired(runs)
+    taught = (twin >= 0) & runs["trained"].to_numpy(dtype=bool)[twin]
     rows = []
     for at in runs.groupby(CELL, sort=False).indices.values():
-        averaged = _averages(
-            {name: values[at] for name, values in measures.items()},
-            trained[at],
-            seeds[at],
-            weights,
-            replicates,
-        )
-        rows.append(described[at[0]] | averaged)
+        cell = described[at[0]] | _counts(runs.iloc[at])
+        own = runs.iloc[at]
+        found = _means(own, at, draws, reference[at], taught[at], weights)
+        if own["metric"].iloc[0] in CORRELATIONS and (own["outcome"] == "constant").all():
+            found["score"] = np.where(np.arange(replicates.size) == 0, found["score"][0], np.nan)
+        for name, values in found.items():
+            low = high = value = np.nan
+            if values is not None:
+                value = values[0]
+                low, high = interval(values, replicates)
+            cell |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
+        rows.append(cell)
     return pd.DataFrame(rows)
 
 
-def _averages(
-    measures: dict[str, np.ndarray],
-    trained: np.ndarray,
-    seeds: np.ndarray,
-    weights: dict[int, np.ndarray],
-    replicates: Replicates,
-) -> dict:
-    """Counts, means and intervals of one cell: measures [S, R], trained and seeds [S]."""
-    cell = {
-        "n_seeds": len(seeds),
-        "n_trained": int(trained.sum()),
-        "collapse_rate": float(1 - trained.mean()),
-        "resampled": "seeds and examples" if len(seeds) > 1 else "examples",
+def _counts(own: pd.DataFrame) -> dict:
+    """How many runs of a cell became what."""
+    number, trained = len(own), int(own["trained"].sum())
+    low, high = wilson(number - trained, number)
+    return {
+        "n_seeds": number,
+        "n_trained": trained,
+        "n_usable": int(own["usable"].sum()),
+        **{f"n_{name}": int((own["outcome"] == name).sum()) for name in OUTCOMES[1:]},
+        "fail_rate": 1 - trained / number,
+        "fail_rate_low": low,
+        "fail_rate_high": high,
+        "resampled": "seeds and examples" if number > 1 else "examples",
     }
-    for suffix, chosen in (("", np.ones(len(seeds), dtype=bool)), ("_trained", trained)):
-        for name, values in measures.items():
-            low = high = mean = np.nan
-            if chosen.any():
-                drawn = mean_over_seeds(values[chosen], list(seeds[chosen]), weights)
-                mean = drawn[0]
-                low, high = interval(drawn, replicates)
-            for part, value in (("", mean), ("_low", low), ("_high", high)):
-                cell[f"{name}{suffix}{part}"] = float(value)
-    return cell
+
+
+def _means(
+    own: pd.DataFrame,
+    at: Array,
+    draws: Draws,
+    reference: Array,
+    taught: Array,
+    weights: Mapping[int, Array],
+) -> dict[str, Array | None]:
+    """Each mean of a cell along the replicates [R]; None where no run is in it.
+
+    reference, taught: whether a run has a reference (see `paired`), whether its twin trained [n].
+    """
+    seeds, twin = own["seed"].to_numpy(), own["dense_row"].to_numpy()
+    trained, usable = own["trained"].to_numpy(dtype=bool), own["usable"].to_numpy(dtype=bool)
+    scored = np.isfinite(draws.score[at, 0])
+    drop = draws.score[twin] - draws.score[at]
+    kept = np.where(trained[:, None], draws.excess[at], 0.0)
+    whole = draws.excess[twin]
+
+    def mean(values: Array, chosen: Array) -> Array | None:
+        return mean_over_seeds(values[chosen], list(seeds[chosen]), weights) if chosen.any() else None
+
+    def retention(chosen: Array) -> Array | None:
+        if not chosen.any():
+            return None
+        return ratio_of_means(kept[chosen], whole[chosen], list(seeds[chosen]), weights)
+
+    return {
+        "score": mean(draws.score[at], scored),
+        "score_trained": mean(draws.score[at], trained),
+        "drop_trained": mean(drop, trained & taught),
+        "retention_trained": retention(usable),
+        "retention_with_failed": retention(reference),
+    }

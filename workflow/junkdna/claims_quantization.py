@@ -13,7 +13,7 @@ import numpy as np
 from junkdna.effects import Effect, effect_of, p_equivalent, said
 from junkdna.families import Family
 from junkdna.tables import PATTERN
-from junkdna.terms import Costs, at_bits, at_damage, costs_of
+from junkdna.terms import Costs, at_bits, at_damage, costs_of, on_the_way
 
 Array = np.ndarray
 
@@ -46,7 +46,7 @@ def quantization_differs(
 ) -> list[Effect]:
     """How much more pruning separates the tasks of an axis than quantization, at the same damage and bytes.
 
-    Damage and separation are those of `terms`; those of the pruned family (see `rival_of`) are interpolated to
+    Damage and separation are those of `terms`; those of the pruned family (see `rival_of`) are taken from its curves at
     each quantized level, and the effect is the mean over the levels. Left out are levels that pruning does not
     reach, and levels that say nothing: whose own damage is at most the margin, or, at equal bytes, whose damage
     is under both kinds. p_tost: that the separation of quantization itself, over the same levels, is within
@@ -57,17 +57,19 @@ def quantization_differs(
     if pruned is None:
         return []
     own, other = costs_of(quantized, tasks), costs_of(pruned, tasks)
+    places, curves = on_the_way(other)
     terms = {
-        ("quantization-differs", "mean damage"): [at_damage(other, each) for each in own.damage],
-        ("quantization-differs-bytes", "bytes"): [at_bits(other, each) for each in own.bits],
+        ("quantization-differs", "mean damage"): [at_damage(other, curves, each) for each in own.damage],
+        ("quantization-differs-bytes", "bytes"): [at_bits(other, places, curves, each) for each in own.bits],
     }
     cells = [cell for each in (quantized, pruned) for cell in each.curve(tasks, each.curve_regime)]
     effects = []
+    own_separation = own.separation
     for (claim, equal), matched in terms.items():
         used, caveat = _used(own, matched, equal, margin, quantized)
         effect, more = None, {"n_axis": len(tasks)}
         if used:
-            alone = np.mean(own.separation[used], axis=0)
+            alone = np.mean(own_separation[used], axis=0)
             effect = np.mean([matched[i][1] for i in used], axis=0) - alone
             more["p_tost"] = p_equivalent(alone, quantized.replicates, margin)
             caveat = (

@@ -12,6 +12,7 @@ import pandas as pd
 from junkdna.bootstrap import Replicates, interval
 from junkdna.families import Cell, Family, families_of
 from junkdna.fits import crossing, fit_falling, fit_logistic, logistic
+from junkdna.stacks import Draws
 
 Array = np.ndarray
 SHARES = {"s50": 0.5, "s90": 0.9}
@@ -20,13 +21,13 @@ ALL = 100.0
 
 
 def curves_table(
-    runs: pd.DataFrame, draws: Array, replicates: Replicates, recipes: Mapping[str, Mapping] | None = None
+    runs: pd.DataFrame, draws: Draws, replicates: Replicates, recipes: Mapping[str, Mapping] | None = None
 ) -> pd.DataFrame:
     """Fit the retention of the runs that trained over the level, one row a checkpoint, family, task and regime.
 
     Arguments as `families_of` has them. A curve needs two levels with usable runs; level 0, where retention is 1,
     is a point of every fit, and a level weighs as much as it has usable runs. Columns: checkpoint, family,
-    selection, task, regime, min_level, max_level, n_levels, n_runs (usable), n_collapsed (collapsed or diverged);
+    selection, task, regime, min_level, max_level, n_levels, n_runs (usable), n_failed (runs that did not train);
     s50 and s90 by a logistic curve with floor 0 and ceiling 1 and, as s50_isotonic and s90_isotonic, by the best
     falling polygon; each with 95 % limits `_low` and `_high` over seeds and examples and with `_reached`:
     `reached`, or `beyond` the last level or `below` the first, where the estimate is NaN. A limit that lies
@@ -65,7 +66,7 @@ def _row(family: Family, task: str, regime: str, cells: Sequence[Cell]) -> dict:
         "max_level": levels[-1],
         "n_levels": len(cells),
         "n_runs": sum(cell.n_usable for cell in cells),
-        "n_collapsed": sum(int((~cell.trained).sum()) for cell in every),
+        "n_failed": sum(int((~cell.trained).sum()) for cell in every),
         "rmse": float(np.sqrt(np.average(rest**2, weights=weights[1:]))),
     }
     for name, share in SHARES.items():
@@ -94,5 +95,5 @@ def _located(name: str, values: Array, levels: Array, replicates: Replicates) ->
 
 ESTIMATES = [f"{name}{how}" for name in SHARES for how in ("", "_isotonic")]
 COLUMNS = ["checkpoint", "family", "selection", "task", "regime", "min_level", "max_level", "n_levels"]
-COLUMNS += ["n_runs", "n_collapsed"]
+COLUMNS += ["n_runs", "n_failed"]
 COLUMNS += [f"{name}{end}" for name in ESTIMATES for end in ("", "_low", "_high", "_reached")] + ["rmse"]

@@ -5,7 +5,7 @@ retention (1 = as good as dense). Shapes: R replicates; m estimates that must al
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,7 +23,9 @@ class Effect:
     values: [R], or [m, R]: the first is the effect, and a claim is supported only if all exceed the margin. None
     where no run is usable. words: a sentence with
     a place for the effect. caveat: what follows the verdict. n_seeds: of the cell that has fewest. pooled:
-    whether it enters the mean that the claim as a whole is judged by. more: further columns.
+    whether it enters the mean that the claim as a whole is judged by. more: further columns. n_failed: runs that did
+    not train though their twins did. grain: what a single example is worth, in retention. judged: value, low, high
+    and p of an effect that has no replicates.
     """
 
     claim: str
@@ -40,6 +42,13 @@ class Effect:
     caveat: str = ""
     pooled: bool = True
     more: Mapping[str, float] = field(default_factory=dict)
+    n_failed: int = 0
+    grain: float = 0.0
+    judged: tuple[float, float, float, float] | None = None
+
+    def of(self, **changes) -> "Effect":
+        """The same effect with some fields changed."""
+        return replace(self, **changes)
 
 
 def effect_of(
@@ -75,6 +84,8 @@ def effect_of(
         n_runs=sum(numbers),
         n_seeds=min((number for number in numbers if number), default=0),
         n_left_out=sum(len(cell.seeds) for cell in cells) - sum(numbers),
+        n_failed=sum(int((cell.defined & ~cell.trained).sum()) for cell in cells),
+        grain=max((cell.grain for cell in used), default=0.0),
         caveat=failures_caveat(cells, used) + caveat,
         **more,
     )
@@ -93,22 +104,34 @@ def contrast(one: Cell | None, other: Cell | None, family: Family) -> tuple[Arra
     seeds = sorted(set(one.seeds[one.usable].tolist()) & set(other.seeds[other.usable].tolist()))
     if not seeds:
         return None, []
-    kept, lost = (
-        cell.retention[[cell.seeds.tolist().index(seed) for seed in seeds]] for cell in (one, other)
-    )
-    return family.average(kept - lost, seeds), seeds
+    places = [[cell.seeds.tolist().index(seed) for seed in seeds] for cell in (one, other)]
+    gain = one.kept[places[0]] - other.kept[places[1]]
+    return family.retention(gain, one.whole[places[0]], seeds), seeds
 
 
-def limits(values: Array, replicates: Replicates) -> tuple[float, float, float]:
-    """Estimate, low and high of values [R]; of [m, R] those of the first."""
+def limits(values: Array, replicates: Replicates, grain: float = 0.0) -> tuple[float, float, float]:
+    """Estimate, low and high of values [R]; of [m, R] those of the first.
+
+    grain: of the effect. Where no resample differs from another, as when every answer is right, an interval from
+    resamples would have no width; what n equal answers leave open is the rule of three's (Hanley & Lippman-Hand 1983,
+    If nothing goes wrong, is everything all right?).
+    """
     first = np.atleast_2d(values)[0]
     low, high = interval(first, replicates)
+    if low == high:
+        low, high = low + np.log(0.025) * grain, high - np.log(0.025) * grain
     return float(first[0]), float(low), float(high)
 
 
-def p_against(values: Array, replicates: Replicates, margin: float) -> float:
-    """One-sided p that the effect does not exceed the margin; of [m, R] the largest."""
-    return float(np.max(p_above(np.atleast_2d(values), replicates, margin)))
+def p_against(values: Array, replicates: Replicates, margin: float, grain: float = 0.0) -> float:
+    """One-sided p that the effect does not exceed the margin; of [m, R] the largest. grain: as in `limits`."""
+    values = np.atleast_2d(values)
+    p = p_above(values, replicates, margin)
+    low, high = interval(values, replicates)
+    away = (values[:, 0] - margin) / max(grain, 1e-12)
+    # That none of n answers changes has probability exp(-n r) if they change at the rate r.
+    counted = np.where(away > 0, np.exp(-np.maximum(away, 0)), 1 - np.exp(np.minimum(away, 0)))
+    return float(np.max(np.where(low == high, counted, p)))
 
 
 def p_equivalent(values: Array, replicates: Replicates, margin: float) -> float:

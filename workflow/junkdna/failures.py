@@ -1,89 +1,108 @@
-"""The one rule for what became of a training: whether a run knows anything of its task, by what it predicts.
+"""The one rule for what became of a training: whether its runs know anything of the task, by what they predict.
 
 A run that learnt something beats every predictor that has seen only the labels, on examples it was not trained on:
 its answers agree with the truth more often than their own frequencies explain, or its losses are lower than those of
 the best constant answer on the same examples. Both are tested with their sampling error over all test examples, so
-it does not matter how the classes are shared out, or what the metric of the task is. Shapes: R runs, n examples.
+it does not matter how the classes are shared out, or what the metric of the task is.
+
+The runs of a cell (all seeds of one checkpoint, recipe, task and regime) are looked at together: what none of them
+shows by itself they may show as a group. Choosing one by one the runs that happen to lie above chance would leave the
+lucky ones, whose mean is too high. Shapes: R runs of a cell, n examples, k classes.
 """
 
 import numpy as np
 from scipy.special import ndtr
-from scipy.stats import random_table, rankdata
+from scipy.stats import rankdata
 
 Array = np.ndarray
 # What a run can be: `constant` says one class, option or number throughout, whatever its loss; `uninformed` varies,
 # but as one who knows nothing would; `diverged` has predictions or losses that are no numbers.
 OUTCOMES = ("trained", "constant", "uninformed", "diverged")
-# One-sided level of each of the two tests: a run that knows nothing passes one of them in at most twice as many cases.
-LEVEL = 0.02
+# One-sided level of each test. Four can let a run pass that knows nothing: two of its own, two of its cell.
+LEVEL = 0.0125
+# A run is told apart from those of its cell that know something if it knows less than this share of what they do, at
+# this one-sided level. Seeds differ, and a weak run beside another is no failure; one beside strong ones is.
+SHARE, APART = 0.5, 0.01
 # A regression whose predictions vary by at most this share of the targets' standard deviation is constant: it could
 # not correlate with them by more than about as much and have the smallest loss.
 FLAT = 0.01
 # Where agreement varies by chance by this many examples or more it is as good as normal; below it is counted out.
 ENOUGH = 4.0
-TABLES = 2000
+ORDERS = 2000
 
 
 def training_outcomes(
     form: str, target: Array, prediction: Array, losses: Array, options: Array | None = None
 ) -> Array:
-    """Tell the OUTCOMES of runs apart, text [R].
+    """Tell the OUTCOMES of the runs of one cell apart, text [R].
 
     form: format of the task, not `lm`, where nothing trains. target: [n]. prediction, losses: [R, n]; losses in nats,
     squared errors for regression. options: int [n], how many there are to choose from, for `choice`.
+
+    A run that neither diverged nor is constant trained if one of its own tests says so; or if its cell's do and it
+    does not clearly know less than half of what the runs of the cell know that passed their own.
     """
     target = np.asarray(target, dtype=np.float64)
-    out = np.full(len(prediction), "trained", dtype=object)
-    finite = np.isfinite(prediction).all(axis=1) & np.isfinite(losses).all(axis=1)
-    for run in range(len(prediction)):
-        said = np.asarray(prediction[run], dtype=np.float64)
-        if not finite[run]:
-            out[run] = "diverged"
-        elif said.std() <= (FLAT * target.std() if form == "regression" else 0.0):
-            out[run] = "constant"
-        elif min(p_agreement(form, target, said), p_losses(form, target, losses[run], options)) > LEVEL:
-            out[run] = "uninformed"
+    said, losses = np.asarray(prediction, dtype=np.float64), np.asarray(losses, dtype=np.float64)
+    out = np.full(len(said), "uninformed", dtype=object)
+    finite = np.isfinite(said).all(axis=1) & np.isfinite(losses).all(axis=1)
+    out[~finite] = "diverged"
+    least = FLAT * target.std() if form == "regression" else 0.0
+    out[finite] = np.where(said[finite].std(axis=1) <= least, "constant", "uninformed")
+    runs = np.flatnonzero(out == "uninformed")
+    known = np.array(
+        [_p(form, target, said[[run]], losses[[run]], options) <= LEVEL for run in runs], dtype=bool
+    )
+    out[runs[known]] = "trained"
+    if len(runs) > 1 and not known.all() and _p(form, target, said[runs], losses[runs], options) <= LEVEL:
+        right = _contributions(form, target, said[runs])
+        for place in np.flatnonzero(~known):
+            if not known.any() or _p_below(SHARE * right[known].mean(axis=0) - right[place]) > APART:
+                out[runs[place]] = "trained"
     return out
 
 
-def p_agreement(form: str, target: Array, said: Array) -> float:
-    """One-sided p that answers [n] agree with the truth no more than the same answers in any order would.
+def _p(form: str, target: Array, said: Array, losses: Array, options: Array | None) -> float:
+    return min(p_agreement(form, target, said), p_losses(form, target, losses, options))
 
-    Of classes and options the number of equal pairs, with both sides' frequencies given (the permutation distribution
-    behind Cohen's kappa); of values the rank correlation.
+
+def p_agreement(form: str, target: Array, said: Array) -> float:
+    """One-sided p that the answers [R, n] agree with the truth no more than with the truth in any other order.
+
+    Summed over the runs, which may answer alike. Of classes and options it is the number of right answers, whose
+    variance over all orders is that of a linear rank statistic (Hoeffding 1951, A combinatorial central limit
+    theorem); of one run it is the test behind Cohen's kappa. Of values it is the rank correlation.
     """
     n = len(target)
     if form == "regression":
-        left, right = rankdata(target), rankdata(said)
-        if not (left.std() and right.std()):
-            return 1.0
-        correlation = np.corrcoef(left, right)[0, 1]
-        return float(ndtr(-correlation * np.sqrt(n - 1)))
-    # Classes that only one side has can never agree, so where they stand does not matter.
-    values, place = np.unique(np.concatenate([target, said]), return_inverse=True)
-    of_target, of_said = (np.bincount(side, minlength=len(values)) for side in (place[:n], place[n:]))
-    agree = int((target == said).sum())
-    pairs = of_target.astype(float) * of_said
-    mean = pairs.sum() / n
-    apart = (n - of_target) * (n - of_said) - pairs
-    spread = np.sqrt(((pairs * apart).sum() + pairs.sum() ** 2) / (n**2 * max(n - 1, 1)))
-    if not spread:
+        right = _contributions(form, target, said).sum(axis=0)
+        total = np.sum([_standard(row) for row in said], axis=0)
+        spread = total.std() * np.sqrt(n) * np.sqrt(n / (n - 1))
+        return float(ndtr(-right.sum() / spread)) if spread > 1e-9 else 1.0
+    values, place, count = np.unique(target, return_inverse=True, return_counts=True)
+    # How many runs give each example each of the true classes: [n, k].
+    votes = np.stack([(said == value).sum(axis=0) for value in values], axis=1).astype(float)
+    agree = votes[np.arange(n), place].sum()
+    shares = count / n
+    away = votes - (votes @ shares)[:, None] - votes.mean(axis=0) + votes.mean(axis=0) @ shares
+    spread = np.sqrt((away**2 @ count).sum() / max(n - 1, 1))
+    mean = n * votes.mean(axis=0) @ shares
+    if spread < 1e-9:
         return 1.0
-    if spread >= ENOUGH:
+    if spread >= ENOUGH * len(said):
         return float(ndtr(-(agree - 0.5 - mean) / spread))
-    tables = random_table(of_target, of_said).rvs(size=TABLES, random_state=np.random.default_rng(0))
-    return float((1 + (np.trace(tables, axis1=1, axis2=2) >= agree).sum()) / (1 + TABLES))
+    rng = np.random.default_rng(0)
+    orders = [votes[np.arange(n), rng.permutation(place)].sum() for _ in range(ORDERS)]
+    return float((1 + (np.array(orders) >= agree).sum()) / (1 + ORDERS))
 
 
 def p_losses(form: str, target: Array, losses: Array, options: Array | None = None) -> float:
-    """One-sided p that losses [n] are on average no lower than those of the best constant answer to these examples.
+    """One-sided p that losses [R, n] are on average no lower than those of the best constant answer.
 
     That answer has seen the very labels it is asked for: the shares of the classes, the mean of the values; for
     options, whose places mean nothing, it gives each the same probability.
     """
-    gain = constant_losses(form, target, options) - losses
-    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
-    return float(ndtr(-gain.mean() / error)) if error > 0 else 1.0
+    return _p_below(constant_losses(form, target, options) - losses.mean(axis=0))
 
 
 def constant_losses(form: str, target: Array, options: Array | None = None) -> Array:
@@ -94,3 +113,25 @@ def constant_losses(form: str, target: Array, options: Array | None = None) -> A
         return np.log(np.asarray(options, dtype=np.float64))
     _, place, count = np.unique(target, return_inverse=True, return_counts=True)
     return -np.log(count / len(target))[place]
+
+
+def _contributions(form: str, target: Array, said: Array) -> Array:
+    """What each example adds to the agreement of each run beyond chance [R, n]: right or not, or the ranks' product."""
+    if form != "regression":
+        by_chance = sum(
+            (target == value).mean() * (said == value).mean(axis=1) for value in np.unique(target)
+        )
+        return (said == target) - by_chance[:, None]
+    return np.stack([_standard(row) for row in said]) * _standard(target)
+
+
+def _standard(values: Array) -> Array:
+    """Ranks with mean 0 and spread 1; zeros for a constant."""
+    ranks = rankdata(values) - (len(values) + 1) / 2
+    return ranks / ranks.std() if ranks.std() else ranks
+
+
+def _p_below(gain: Array) -> float:
+    """One-sided p that the mean of `gain` [n] is not above 0."""
+    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
+    return float(ndtr(-gain.mean() / error)) if error > 0 else 1.0

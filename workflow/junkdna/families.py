@@ -1,8 +1,8 @@
 """The runs of a study as families of cells: what curves and claims are computed from.
 
-A family is one checkpoint under the recipes of one sweep and pattern; a cell is one task, regime and level of
-it, all seeds together. Only usable runs enter a mean: those that trained and whose retention is defined.
-Shapes: n runs of a cell, R replicates (`junkdna.bootstrap`).
+A family is one checkpoint under the recipes of one sweep and pattern, trained or as it is (running text), for the
+two have not the same sources of error; a cell is one task, regime and level of it, all seeds together. Only usable
+runs enter a mean (see `retention`). Shapes: n runs of a cell, R replicates (`junkdna.bootstrap`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from junkdna.bootstrap import Replicates, mean_over_seeds, seed_weights
-from junkdna.tables import is_dense, retention_draws
+from junkdna.bootstrap import Replicates, seed_weights
+from junkdna.retention import is_dense, paired, ratio_of_means
+from junkdna.stacks import Draws
 
 Array = np.ndarray
 # A claim rests on at least so many seeds.
@@ -24,8 +25,9 @@ CONTROL_SCORES = ("random", "inverse-magnitude")
 class Cell:
     """All seeds of one task, regime and level.
 
-    seeds, trained, usable: [n]. defined: [n], whether the dense twin is above chance. retention: [n, R].
-    mean: over the usable runs, [R], or None without any. train_examples: of its runs. bits: that a weight of the
+    seeds, trained: [n]. defined: [n], whether a run has a reference (see `retention.paired`). usable: [n]. kept,
+    whole: [n, R], score above chance of the runs and of their twins. mean: retention over the usable runs, [R], or
+    None without any. train_examples: of its runs. examples: that they are measured on. bits: that a weight of the
     compressed body takes, mean over its runs.
     """
 
@@ -36,14 +38,30 @@ class Cell:
     trained: Array
     defined: Array
     usable: Array
-    retention: Array
+    kept: Array
+    whole: Array
     mean: Array | None
     train_examples: float
+    examples: float
     bits: float
 
     @property
     def n_usable(self) -> int:
         return int(self.usable.sum())
+
+    @property
+    def grain(self) -> float:
+        """What one example is worth, as a share of what the dense runs are above chance; 0 without usable runs."""
+        if not self.usable.any():
+            return 0.0
+        return float(1 / (self.examples * self.whole[self.usable, 0].mean()))
+
+    @property
+    def by_run(self) -> Array:
+        """Retention of each run [n], measured against the mean of the usable runs' twins; NaN where not usable."""
+        if not self.usable.any():
+            return np.full(len(self.seeds), np.nan)
+        return np.where(self.usable, self.kept[:, 0] / self.whole[self.usable, 0].mean(), np.nan)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +103,7 @@ class Family:
         where that is another.
         """
         regimes = list(dict.fromkeys(regime for _, regime, _ in self.cells))
-        if "sparse" not in regimes and "zero-shot" in regimes:
+        if regimes[0] == "zero-shot":
             return "zero-shot"
         return "sparse" if "sparse" in regimes or self.method != "quantize" else regimes[0]
 
@@ -96,30 +114,39 @@ class Family:
         """All cells of these tasks in a regime, by task and level."""
         return [self.cells[task, regime, level] for task in tasks for level in self.levels(task, regime)]
 
-    def average(self, values: Array, seeds: Sequence[int]) -> Array:
-        """Mean over seeds [R] of values [S, R]."""
-        return mean_over_seeds(values, seeds, self.weights)
+    def retention(self, kept: Array, whole: Array, seeds: Sequence[int]) -> Array:
+        """Retention [R] of runs of these seeds; see `ratio_of_means`."""
+        return ratio_of_means(kept, whole, seeds, self.weights)
 
 
 def families_of(
     runs: pd.DataFrame,
-    draws: Array,
+    draws: Draws,
     replicates: Replicates,
     recipes: Mapping[str, Mapping] | None = None,
     twin_task: Mapping[str, str] | None = None,
+    *,
+    failed_keep_nothing: bool = False,
 ) -> list[Family]:
     """Gather the runs of a study, in their order, into families; dense twins belong to none.
 
-    runs: from `runs_table`; draws: its scores [runs, R]. recipes: slug -> expanded recipe; without it every
+    runs: from `runs_table`; draws: from `score_draws`. recipes: slug -> expanded recipe; without it every
     family prunes by magnitude. twin_task: task -> the task whose dense run retention is measured against; each
-    task's own where it is not named.
+    task's own where it is not named. failed_keep_nothing: count a run that failed, though its twin trained, as one
+    that is left with nothing above chance, instead of leaving it out.
     """
-    retention = retention_draws(_retwinned(runs, twin_task) if twin_task else runs, draws)
+    runs = _retwinned(runs, twin_task) if twin_task else runs
+    defined = paired(runs)
+    trained = runs["trained"].to_numpy(dtype=bool)
+    usable = defined if failed_keep_nothing else defined & trained
+    kept = np.where(trained[:, None], draws.excess, np.float32(0)) if failed_keep_nothing else draws.excess
+    measured = runs.assign(row=np.arange(len(runs)), defined=defined, usable=usable)
+    measured["as_it_is"] = measured["regime"] == "zero-shot"
     weights = seed_weights(replicates)
-    keys = ["checkpoint", "family", "selection"]
+    keys = ["checkpoint", "family", "selection", "as_it_is"]
     families = []
-    compressed = runs[~is_dense(runs)].reset_index(names="row")
-    for (checkpoint, family, selection), chosen in compressed.groupby(keys, sort=False):
+    compressed = measured[~is_dense(runs)]
+    for (checkpoint, family, selection, _), chosen in compressed.groupby(keys, sort=False):
         slugs = dict(zip(chosen["level"], chosen["recipe"], strict=True))
         described = {level: (recipes or {}).get(slug, {}) for level, slug in slugs.items()}
         first = next(iter(described.values()))
@@ -133,7 +160,7 @@ def families_of(
                 like=like,
                 control=bool(like) or first.get("score") in CONTROL_SCORES,
                 slugs=slugs,
-                cells=_cells(chosen, retention, weights),
+                cells=_cells(chosen, kept, draws.excess, weights),
                 replicates=replicates,
                 weights=weights,
             )
@@ -174,33 +201,35 @@ def by_seed(family: Family, columns: Sequence[Sequence[Cell]]) -> Array:
     seeds = sorted(set.intersection(*held)) if held else []
     table = np.empty((len(seeds), len(columns)))
     for place, cells in enumerate(columns):
-        values = [dict(zip(c.seeds, c.retention[:, 0], strict=True)) for c in cells]
+        values = [dict(zip(c.seeds, c.by_run, strict=True)) for c in cells]
         table[:, place] = [np.mean([each[seed] for each in values]) for seed in seeds]
     return table
 
 
-def _cells(chosen: pd.DataFrame, retention: Array, weights: Mapping[int, Array]) -> dict:
+def _cells(chosen: pd.DataFrame, kept: Array, whole: Array, weights: Mapping[int, Array]) -> dict:
+    """The cells of a family; kept, whole: score above chance of all runs of the study [runs, R]."""
     cells = {}
-    columns = {
-        name: chosen[name].to_numpy()
-        for name in ("row", "seed", "trained", "train_examples", "effective_bits")
-    }
+    names = ("row", "dense_row", "seed", "trained", "defined", "usable", "train_examples")
+    columns = {name: chosen[name].to_numpy() for name in (*names, "validation_examples", "effective_bits")}
     for (task, regime, level), at in chosen.groupby(["task", "regime", "level"], sort=False).indices.items():
-        values = retention[columns["row"][at]]
-        defined = np.isfinite(values[:, 0])
-        trained = columns["trained"][at].astype(bool)
-        usable, seeds = trained & defined, columns["seed"][at]
+        seeds, usable = columns["seed"][at], columns["usable"][at].astype(bool)
+        # A run without a twin points to the last run of the study; it is not usable.
+        own, twins = kept[columns["row"][at]], whole[columns["dense_row"][at]]
         cells[task, regime, level] = Cell(
             task=task,
             regime=regime,
             level=level,
             seeds=seeds,
-            trained=trained,
-            defined=defined,
+            trained=columns["trained"][at].astype(bool),
+            defined=columns["defined"][at].astype(bool),
             usable=usable,
-            retention=values,
-            mean=mean_over_seeds(values[usable], list(seeds[usable]), weights) if usable.any() else None,
+            kept=own,
+            whole=twins,
+            mean=ratio_of_means(own[usable], twins[usable], list(seeds[usable]), weights)
+            if usable.any()
+            else None,
             train_examples=float(columns["train_examples"][at].max()),
+            examples=float(columns["validation_examples"][at].min()),
             bits=float(columns["effective_bits"][at].mean()),
         )
     return cells

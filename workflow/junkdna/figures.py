@@ -11,15 +11,15 @@ import pandas as pd
 
 from junkdna.likelihood_figures import perplexity_figure
 from junkdna.panels import CUT, colour_and_shape, dense_panel, legend, performance_panel, regime_panel
+from junkdna.retention import is_dense
 from junkdna.specs import CURVED
 from junkdna.style import BAR, GREY, REGIMES, SHAPES, difficulty_colours, theme
-from junkdna.tables import is_dense
 from junkdna.terms_figures import equal_bytes_figure, equal_damage_figure
 from junkdna.training_figures import budget_figure
 
 Curve = tuple[str, str, str]
 CURVE = ["checkpoint", "family", "selection"]
-FAILED = "\N{MULTIPLICATION SIGN} (set aside): a run that collapsed or diverged, not in the mean."
+FAILED = "\N{MULTIPLICATION SIGN} (set aside): a run that did not train, not in the mean."
 GLOSSARY = {
     "sparse": "small weights removed",
     "freeze": "small weights kept as pre-trained, never trained",
@@ -82,9 +82,9 @@ def performance(
 ) -> alt.TopLevelMixin:
     """Draw performance against level in the regimes sparse and qat, a line a task, a panel a checkpoint and pattern.
 
-    tasks: easy to hard, which is also the order of the colours. Lines and bands are over the runs that
-    trained; every run is a dot, every collapsed or diverged one a cross. A switch changes from retention to
-    the raw score. ValueError when no run of these tasks is there.
+    tasks: easy to hard, which is also the order of the colours. Lines and bands are over the runs that trained;
+    every run is a dot, every one that failed a cross. A task that the dense model does not learn has no line. A
+    switch changes from retention to the raw score. ValueError when no run of these tasks is there.
     """
     tasks = [task for task in tasks if (cells["task"] == task).any()]
     chosen = cells[cells["task"].isin(tasks) & cells["regime"].isin([*CURVED, "dense"])]
@@ -112,6 +112,7 @@ def performance(
     subtitle = [
         f"Line: mean of the runs that trained. Band: {_interval(chosen)}{_cut(chosen)}. Dot: one run.",
         f"{FAILED} Dashed: chance.",
+        *_unlearnt(chosen),
     ]
     return (
         alt.concat(*panels, columns=2, spacing=30)
@@ -204,6 +205,13 @@ def _cut(cells: pd.DataFrame) -> str:
     low, high = CUT
     over = (cells["retention_trained_low"] < low / 100) | (cells["retention_trained_high"] > high / 100)
     return f", cut at {low} and {high} %".replace("-", "\N{MINUS SIGN}") * bool(over.any())
+
+
+def _unlearnt(cells: pd.DataFrame) -> list[str]:
+    """Name the tasks that have no retention to draw."""
+    dense = cells[is_dense(cells) & ~cells["measurable"].astype(bool)]
+    names = ", ".join(dict.fromkeys(dense["task"]))
+    return [f"Not drawn, for dense it is not clearly above chance: {names}."] if names else []
 
 
 def _panel_title(text: str, *, offset: int) -> alt.TitleParams:

@@ -15,8 +15,8 @@ ASIDE = 2.5
 CUT = (-25, 150)
 Y_TITLE = "show == 'score' ? 'raw score' : 'retention: % of the dense score above chance'"
 # What a page carries for every point; the tables have many more columns.
-RUN = ["checkpoint", "recipe", "task", "regime", "seed", "level", "score", "retention", "trained"]
-RUN += ["collapsed", "diverged"]
+RUN = ["checkpoint", "recipe", "task", "regime", "seed", "level", "score", "raw_retention", "trained"]
+RUN += ["outcome"]
 CELL = ["task", "regime", "level", "metric", "chance", "n_seeds", "n_trained"]
 CELL += [f"{name}_trained{end}" for name in ("score", "retention") for end in ("", "_low", "_high")]
 
@@ -36,15 +36,16 @@ def performance_panel(
     lines = alt.Chart(_data(cells[CELL]))
     for end in ("", "_low", "_high"):
         retention = f"datum.retention_trained{end}"
-        if end:  # A test of null keeps what is undefined from becoming a number.
-            cut = f"clamp(100 * {retention}, {CUT[0]}, {CUT[1]})"
-            retention = f"(isValid({retention}) ? {cut} : null)"
+        if end:
+            retention = f"clamp({percent(retention)}, {CUT[0]}, {CUT[1]})"
+            retention = f"(isValid({percent(f'datum.retention_trained{end}')}) ? {retention} : null)"
         else:
-            retention = f"100 * {retention}"
+            retention = percent(retention)
         shown = f"show == 'score' ? datum.score_trained{end} : {retention}"
         lines = lines.transform_calculate(**{f"shown{end}": shown})
     dots = alt.Chart(_data(runs[RUN].assign(aside=runs["level"] + ASIDE)))
-    dots = dots.transform_calculate(shown="show == 'score' ? datum.score : 100 * datum.retention")
+    shown = f"show == 'score' ? datum.score : {percent('datum.raw_retention')}"
+    dots = dots.transform_calculate(shown=shown)
     floor = alt.Chart(_data(cells[["task", "chance"]].drop_duplicates("task")))
     floor = floor.transform_calculate(shown="show == 'score' ? datum.chance : 0")
     y = alt.Y("shown:Q", title=None, scale=alt.Scale(zero=False))
@@ -101,7 +102,7 @@ def regime_panel(
     for end in ("", "_low", "_high"):
         shown = 100 * means[f"retention_trained{end}"]
         means[f"shown{end}"] = shown.clip(*CUT) if end else shown
-    failed["shown"] = 100 * failed["retention"]
+    failed["shown"] = 100 * failed["raw_retention"]
     axis = alt.Axis(labels=first, ticks=first, domain=first, title="retention, %" if first else None)
     y = alt.Y("shown:Q", axis=axis, scale=alt.Scale(zero=False))
     x = level("place")
@@ -188,6 +189,11 @@ def colour_and_shape(
     return color, shape
 
 
+def percent(value: str) -> str:
+    """An expression that is 100 times another, and null where that is: in Vega's arithmetic null is 0."""
+    return f"(isValid({value}) ? 100 * {value} : null)"
+
+
 def _data(table: pd.DataFrame) -> pd.DataFrame:
     return table.round(dict.fromkeys(table.select_dtypes("float"), 5)).reset_index(drop=True)
 
@@ -204,12 +210,16 @@ def _about_cell() -> list:
 
 def _about_run() -> list:
     keys = ["task:N", "recipe:N", "regime:N", "seed:Q"]
-    return [*keys, *_numbers("retention", "score"), "collapsed:N", "diverged:N"]
+    return [*keys, *_numbers("raw_retention", "score"), "outcome:N"]
 
 
 def _numbers(*names: str) -> list[alt.Tooltip]:
     return [
-        alt.Tooltip(f"{name}:Q", format=".3f", title=name.replace("_trained", "").replace("_", " "))
+        alt.Tooltip(
+            f"{name}:Q",
+            format=".3f",
+            title=name.replace("_trained", "").replace("raw_", "").replace("_", " "),
+        )
         for name in names
     ]
 

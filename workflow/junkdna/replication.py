@@ -1,7 +1,7 @@
 """A study set against the values of the paper's figures, point by point.
 
 The paper shows means over all its runs, collapsed ones too, as percent of the mean dense score. So here, unlike
-in every other table, our side is the mean over *all* seeds; a collapse is counted, and stays in. Two measures:
+in every other table, our side is the mean over *all* seeds; a failed training is counted, and stays in. Two measures:
 
 - percent = 100 mean(score) / mean(dense score), what the paper plots;
 - retention = (mean(score) - chance) / (mean(dense score) - chance), the same with chance taken off.
@@ -17,7 +17,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from junkdna.bootstrap import Replicates, interval, mean_over_seeds, seed_weights, variance_parts
-from junkdna.tables import is_dense
+from junkdna.retention import is_dense
+from junkdna.stacks import Draws
 
 CELL = ["checkpoint", "recipe", "task", "regime"]
 # What a point of ours and a point of the paper must share.
@@ -48,7 +49,7 @@ def read_values(path) -> pd.DataFrame:
 
 def replication_table(
     runs: pd.DataFrame,
-    draws: np.ndarray,
+    draws: Draws,
     replicates: Replicates,
     values: pd.DataFrame,
     *,
@@ -58,7 +59,7 @@ def replication_table(
 ) -> pd.DataFrame:
     """Set every cell of ours that stands in one of `figures` against the paper's value there.
 
-    runs: from `runs_table`, with `dense_row`; draws: its scores [runs, R] along the replicates; values: from
+    runs: from `runs_table`, with `dense_row`; draws: from `score_draws`; values: from
     `read_values`. tasks: slug -> {"paper", "train_percent", "cut"}. recipes: slug -> expanded recipe.
     One row a pair of points, in the order of `values`, the paper's columns with the prefix `paper_`. For each
     measure: the value and its interval (`_low`, `_high`), the difference ours - theirs with its 95 % interval,
@@ -100,7 +101,7 @@ def _columns() -> list[str]:
         *(name for name in MATCH if name != "regime"),
         "metric",
         "n_seeds",
-        "collapse_rate",
+        "fail_rate",
     ]
     columns += ["score", "dense_score", "chance"]
     columns += [f"paper_{name}" for name in THEIRS if name not in MEASURES]
@@ -113,7 +114,7 @@ def _columns() -> list[str]:
 
 def _our_cells(
     runs: pd.DataFrame,
-    draws: np.ndarray,
+    draws: Draws,
     replicates: Replicates,
     tasks: Mapping[str, Mapping],
     recipes: Mapping[str, Mapping],
@@ -126,14 +127,16 @@ def _our_cells(
         cell = dict(zip(CELL, key, strict=True))
         recipe, first = recipes[cell["recipe"]], group.iloc[0]
         seeds = group["seed"].tolist()
-        score = mean_over_seeds(draws[group.index], seeds, weights)
-        dense = mean_over_seeds(draws[group["dense_row"]], seeds, weights)
+        score, dense = (
+            mean_over_seeds(draws.score[at], seeds, weights) for at in (group.index, group["dense_row"])
+        )
+        excess, room = (
+            mean_over_seeds(draws.excess[at], seeds, weights) for at in (group.index, group["dense_row"])
+        )
+        # As in the other tables: nothing can be retained of a dense score that is not clearly above the floor.
         low, _ = interval(dense, replicates)
-        chance = float(first["chance"])
-        for name, floor in (("percent", 0.0), ("retention", chance)):
-            # As in the other tables: nothing can be retained of a dense score that does not exceed the floor.
-            room = np.where((dense > floor) & (low > floor), dense - floor, np.nan)
-            measured[name].append((100 if name == "percent" else 1) * (score - floor) / room)
+        measured["percent"].append(100 * score / np.where((dense > 0) & (low > 0), dense, np.nan))
+        measured["retention"].append(excess / np.where((room > 0) & first["measurable"], room, np.nan))
         pattern = f"{recipe['keep']}of{recipe['group']}" if recipe.get("keep") else ""
         rows.append(
             cell
@@ -149,10 +152,10 @@ def _our_cells(
                 "pattern": pattern,
                 "metric": first["metric"],
                 "n_seeds": len(seeds),
-                "collapse_rate": float(1 - group["trained"].mean()),
+                "fail_rate": float(1 - group["trained"].mean()),
                 "score": float(score[0]),
                 "dense_score": float(dense[0]),
-                "chance": chance,
+                "chance": float(first["chance"]),
             }
         )
     return pd.DataFrame(rows), {name: np.array(drawn) for name, drawn in measured.items()}

@@ -3,11 +3,11 @@
 import altair as alt
 import pandas as pd
 
-from junkdna.panels import legend, level
+from junkdna.panels import legend, level, percent
 from junkdna.style import CROSS, GREY, REGIMES, SHAPES, difficulty_colours, theme
 
 Y_TITLE = "show == 'retention' ? 'retention: % of the dense score above chance' : '% of the dense score'"
-OURS = ["series", "task", "recipe", "regime", "level", "metric", "n_seeds", "collapse_rate", "score"]
+OURS = ["series", "task", "recipe", "regime", "level", "metric", "n_seeds", "fail_rate", "score"]
 OURS += [f"{name}{end}" for name in ("percent", "retention") for end in ("", "_low", "_high")]
 OURS += ["paper_percent", "paper_retention"]
 THEIRS = ["series", "task", "regime", "level", "percent", "retention", "collapsed", "comparable", "reason"]
@@ -94,10 +94,10 @@ def _panel(
     """One panel of the paper: their curves below, ours above."""
     mine = alt.Chart(_data(ours[OURS]))
     for end in ("", "_low", "_high"):
-        shown = f"show == 'retention' ? 100 * datum.retention{end} : datum.percent{end}"
+        shown = f"show == 'retention' ? {percent(f'datum.retention{end}')} : datum.percent{end}"
         mine = mine.transform_calculate(**{f"shown{end}": shown})
     paper = alt.Chart(_data(theirs[THEIRS])).transform_calculate(
-        shown="show == 'retention' ? 100 * datum.retention : datum.percent"
+        shown=f"show == 'retention' ? {percent('datum.retention')} : datum.percent"
     )
     paper = paper.transform_filter("isValid(datum.shown)")
     good = paper.transform_filter("datum.comparable")
@@ -132,7 +132,7 @@ def _panel(
 
 def _about_ours() -> list:
     numbers = [f"{name}{end}" for name in ("percent", "retention") for end in ("", "_low", "_high")]
-    numbers += ["paper_percent", "paper_retention", "score", "collapse_rate"]
+    numbers += ["paper_percent", "paper_retention", "score", "fail_rate"]
     return ["task:N", "recipe:N", "regime:N", "level:Q", "n_seeds:Q", *_numbers(*numbers)]
 
 

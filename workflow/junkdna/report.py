@@ -171,7 +171,7 @@ def _facts(runs: pd.DataFrame) -> str:
     ]
     return (
         f"{_counted(len(runs), 'run')} of {', '.join(parts)}; {time} of training and evaluation in all; "
-        f"{failed or 'no'} run{'s' * (failed != 1)} collapsed or diverged."
+        f"{failed or 'no'} run{'s' * (failed != 1)} failed to train."
     )
 
 

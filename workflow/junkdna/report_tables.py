@@ -20,8 +20,10 @@ def cell_rows(cells: pd.DataFrame) -> dict:
         "regime": cells["regime"],
         "level %": _numbers(cells["level"], ".4g"),
         "trained": [f"{row.n_trained} of {row.n_seeds}" for row in cells.itertuples()],
+        "failed %": _intervals(cells, "fail_rate", 100, ".0f"),
         "score": _intervals(cells, "score_trained", 1, ".3f"),
         "retention %": _intervals(cells, "retention_trained", 100, ".1f"),
+        "if failed kept nothing, %": _intervals(cells, "retention_with_failed", 100, ".1f"),
         "drop": _intervals(cells, "drop_trained", 1, ".3f"),
         "chance": _numbers(cells["chance"], ".3f"),
         "metric": cells["metric"],
@@ -39,7 +41,6 @@ def cell_rows(cells: pd.DataFrame) -> dict:
 
 def run_rows(runs: pd.DataFrame) -> dict:
     """Header and formatted rows of the table of runs."""
-    state = runs["collapsed"].map({True: "collapsed", False: "trained"}).mask(runs["diverged"], "diverged")
     columns = {
         "checkpoint": runs["checkpoint"],
         "recipe": runs["recipe"],
@@ -48,7 +49,7 @@ def run_rows(runs: pd.DataFrame) -> dict:
         "seed": runs["seed"].map(str),
         "removed %": _numbers(100 * runs["sparsity"], ".4g"),
         "bits": _numbers(runs["effective_bits"], ".3g"),
-        "state": state,
+        "state": runs["outcome"],
         "score": _intervals(runs, "score", 1, ".3f"),
         "retention %": _numbers(100 * runs["retention"], ".1f"),
         "chance": _numbers(runs["chance"], ".3f"),
@@ -69,7 +70,7 @@ def curve_rows(curves: pd.DataFrame) -> dict:
         columns[name.replace("_", ", ")] = [_level(row, name) for row in curves.to_dict("records")]
     columns["levels"] = _numbers(curves["n_levels"], ".0f")
     columns["runs"] = _numbers(curves["n_runs"], ".0f")
-    columns["failed"] = _numbers(curves["n_collapsed"], ".0f")
+    columns["failed"] = _numbers(curves["n_failed"], ".0f")
     return _table(columns)
 
 
@@ -169,6 +170,6 @@ def _numbers(values: pd.Series, form: str) -> list[str]:
 def _intervals(table: pd.DataFrame, name: str, factor: float, form: str) -> list[str]:
     triples = (factor * table[[name, f"{name}_low", f"{name}_high"]]).itertuples(index=False, name=None)
     return [
-        DASH if pd.isna(mean) else f"{mean:{form}} [{low:{form}}, {high:{form}}]"
+        DASH if pd.isna(mean) else f"{mean:{form}}" + f" [{low:{form}}, {high:{form}}]" * pd.notna(low)
         for mean, low, high in triples
     ]

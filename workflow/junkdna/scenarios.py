@@ -1,7 +1,8 @@
 """Simulated studies in which each claim is true or false by construction.
 
 Each scenario fixes the retention of every cell. All but `planted` are nulls of at least one claim: there the
-true effect is zero or just the margin, whichever levels an analysis leaves out because runs collapsed.
+true effect is zero or just the margin, whichever levels an analysis leaves out because runs collapsed. What makes
+studies hard to judge (failing trainings, unequal classes, curved damage ...) is in `hardships`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from junkdna.predictors import chance_of, floor_of, slope_of
 from junkdna.simulation import design, logistic, recipe, sweep
 
 # Three metrics with three chance levels; the budget axis trains the second task longer.
@@ -33,9 +35,11 @@ PROBED = 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scenario:
-    """What is run and what is true. `truth`: retention of a cell, given as a mapping (see `design`).
+    """What is run and what is true. `truth`: retention of a run, given as a mapping (see `design`).
 
-    nulls: the claims whose true effect is at or below the margin on every row.
+    nulls: the claims whose true effect is at or below the margin on every row. collapse: the chance that the training
+    of a run fails; where it is not said, `collapses` of a rate. exact: the true effect of claims whose estimator
+    would not find it even without noise.
     """
 
     name: str
@@ -47,6 +51,8 @@ class Scenario:
     levels: tuple[int, ...] = LEVELS
     described: Mapping[str, Mapping] = field(default_factory=lambda: TASKS)
     axes: Mapping[str, Mapping] = field(default_factory=lambda: AXES)
+    collapse: Callable[[Mapping], float] | None = None
+    exact: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def recipes(self) -> dict[str, dict]:
@@ -59,8 +65,9 @@ class Scenario:
         }
 
     def runs(self, seeds: Sequence[int], collapse: float = 0.0) -> pd.DataFrame:
-        """The runs of the study with their truth (see `design`); collapse: the rate at the highest level."""
-        common = {"seeds": seeds, "retention": self.truth, "collapse": collapses(collapse, max(self.levels))}
+        """The runs of the study with their truth (see `design`); collapse: the rate of `collapses`."""
+        fails = self.collapse or collapses(collapse, max(self.levels))
+        common = {"seeds": seeds, "retention": self.truth, "collapse": fails}
         parts = [design(tasks=self.tasks, recipes=self.recipes, **common)]
         probed = {name: each for name, each in self.recipes.items() if each["level"] == PROBED}
         if self.regimes:
@@ -216,11 +223,9 @@ def unrelated(sd: float, rng: np.random.Generator) -> Scenario:
     )
 
 
-def exact_scores(runs: pd.DataFrame, tasks: Mapping[str, Mapping]) -> np.ndarray:
-    """The score [runs] that each run has on endless examples and without noise of seeds, from its truth."""
-    known = np.array([tasks[task].get("dense", 0.85) for task in runs["task"]])
-    shares = known * runs["retention"].to_numpy()
-    classes = np.array(
-        [tasks[task]["classes"] if tasks[task]["metric"] == "accuracy" else np.inf for task in runs["task"]]
-    )
-    return shares + (1 - shares) / classes
+def exact_scores(runs: pd.DataFrame, tasks: Mapping[str, Mapping]) -> tuple[np.ndarray, np.ndarray]:
+    """The score, and what it is above chance, [runs] each, on endless examples and without noise, from the truth."""
+    described = [tasks[task] for task in runs["task"]]
+    room = np.array([slope_of(each) * (each.get("dense", 0.85) - floor_of(each)) for each in described])
+    excess = room * runs["retention"].to_numpy()
+    return np.array([chance_of(each) for each in described]) + excess, excess

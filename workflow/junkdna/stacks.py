@@ -83,6 +83,12 @@ def read_runs(
     return facts, stacks
 
 
+def training_labels(tasks: Iterable[str], files: Iterable[str | Path]) -> dict[str, np.ndarray]:
+    """The labels of the training split of each task, from the file of each."""
+    pairs = zip(tasks, files, strict=True)
+    return {task: read_table(path, columns=["label"])["label"].to_numpy() for task, path in pairs}
+
+
 def commonest(labels: np.ndarray) -> float:
     """The commonest of some labels, the smallest of several."""
     values, count = np.unique(np.asarray(labels, dtype=np.float64), return_counts=True)

@@ -1,8 +1,10 @@
 """Pruning and quantization on equal terms: what each level costs the tasks of an axis, by damage and by bytes.
 
 Per level of a family, the damage is the mean loss of retention over the tasks of an axis, and the separation the
-fall of retention per step of the axis (least squares). Without compression both are 0, at 16 bits a weight.
-Shapes: L levels, R replicates.
+fall of retention per step of the axis (least squares). Without compression both are 0, at 16 bits a weight. Between
+two levels the curve of each task is its logistic fit, moved onto the measured points: separation rises and falls with
+damage, and a straight line from point to point would cut the hump off. Shapes: L levels, k tasks, R replicates, G
+places on the way.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +14,16 @@ import numpy as np
 import pandas as pd
 
 from junkdna.bootstrap import Replicates, interval
-from junkdna.effects import slope
 from junkdna.families import Family, common_levels, difficulty_axes, families_of
+from junkdna.fits import fit_logistic, logistic
 from junkdna.specs import WEIGHT_BITS
+from junkdna.stacks import Draws
 
 Array = np.ndarray
-# How far a replicate's interpolation may leave the two levels that enclose the damage on the sample.
+# How far the curve goes on beyond the last level, in steps of the last two: single replicates get there.
 OVERSHOOT = 0.5
+# Points of sparsity between two places at which a curve is looked at.
+GRAIN = 0.5
 COLUMNS = ("checkpoint", "family", "selection", "method", "control", "regime", "axis", "level")
 COLUMNS += ("effective_bits", "n_tasks", "n_seeds")
 COLUMNS += tuple(f"{name}{end}" for name in ("damage", "separation") for end in ("", "_low", "_high"))
@@ -26,12 +31,22 @@ COLUMNS += tuple(f"{name}{end}" for name in ("damage", "separation") for end in 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
-    """What a family costs the tasks of an axis: levels, bits a weight [L], damage, separation [L, R]."""
+    """What a family costs the tasks of an axis: levels, bits a weight [L], damage, separation [L, R].
+
+    kept: mean retention of each task, [L, k, R].
+    """
 
     levels: list[float]
     bits: Array
-    damage: Array
-    separation: Array
+    kept: Array
+
+    @property
+    def damage(self) -> Array:
+        return 1 - self.kept.mean(axis=1)
+
+    @property
+    def separation(self) -> Array:
+        return separation_of(self.kept)
 
 
 def costs_of(family: Family, tasks: Sequence[str]) -> Costs:
@@ -44,54 +59,74 @@ def costs_of(family: Family, tasks: Sequence[str]) -> Costs:
     cells = [[family.cells[task, regime, level] for task in tasks] for level in levels]
     means = [[cell.mean for cell in row] for row in cells]
     kept = np.array(means).reshape(len(levels), len(tasks), family.replicates.size)
-    place = np.arange(len(tasks), dtype=float)
-    return Costs(
-        levels=levels,
-        bits=np.array([np.mean([cell.bits for cell in row]) for row in cells]),
-        damage=1 - kept.mean(axis=1),
-        separation=np.array([-slope(place, each) for each in kept]).reshape(len(levels), kept.shape[-1]),
-    )
+    bits = np.array([np.mean([cell.bits for cell in row]) for row in cells])
+    return Costs(levels=levels, bits=bits, kept=kept)
 
 
-def at_damage(costs: Costs, damage: Array) -> tuple[Array, Array] | None:
-    """Damage and separation [R], interpolated in the damage to `damage` [R]; None beyond the largest there is."""
-    ruler, scale = _from_dense(costs.damage), _from_dense(costs.separation)
-    order = np.argsort(ruler[:, 0], kind="stable")
-    ruler, scale = ruler[order], scale[order]
-    above = int(np.searchsorted(ruler[:, 0], damage[0]))
-    if above == len(ruler):
-        return None
-    above = max(above, 1)
-    between = ruler[above] - ruler[above - 1]
-    part = (damage - ruler[above - 1]) / np.where(between > 0, between, np.nan)
-    part = np.clip(np.nan_to_num(part, nan=0.5), -OVERSHOOT, 1 + OVERSHOOT)
-    return damage, scale[above - 1] + part * (scale[above] - scale[above - 1])
+def separation_of(kept: Array) -> Array:
+    """Fall of retention per step of the axis [..., R] of retention by task [..., k, R]."""
+    place = np.arange(kept.shape[-2]) - (kept.shape[-2] - 1) / 2
+    return -np.tensordot(kept, place / (place @ place), axes=([-2], [0]))
 
 
-def at_bits(costs: Costs, bits: float) -> tuple[Array, Array] | None:
-    """Damage and separation [R], interpolated in the bits a weight; None below the fewest that there are.
+def on_the_way(costs: Costs) -> tuple[Array, Array]:
+    """Places between no compression and a little beyond the last level [G], and retention there [G, k, R]."""
+    knots = np.array([0.0, *costs.levels])
+    if len(knots) < 2:
+        return knots, np.ones((1, *costs.kept.shape[1:]))
+    kept = np.concatenate([np.ones((1, *costs.kept.shape[1:])), costs.kept])
+    end = min(knots[-1] + OVERSHOOT * (knots[-1] - knots[-2]), 100.0)
+    places = np.union1d(np.arange(0.0, end, GRAIN), [*knots, end])
+    # Weights of the two knots that a place lies between, [G, 1 + L]; beyond the last knot that one's.
+    linear = np.stack([np.interp(places, knots, row) for row in np.eye(len(knots))], axis=1)
+    curves = np.empty((len(places), *kept.shape[1:]))
+    for task in range(kept.shape[1]):
+        own = kept[:, task]
+        # A logistic curve is not quite 1 at level 0: what it lacks there must not bend it elsewhere.
+        first = 1 if len(knots) > 2 else 0
+        middle, width = fit_logistic(knots[first:], own[first:], np.ones(len(knots) - first))
+        rest = own - logistic(knots[:, None], middle, width)
+        curves[:, task] = logistic(places[:, None], middle, width) + linear @ rest
+    return places, curves
 
-    Linear in the bits, and so in the share of the weights that is removed.
+
+def at_damage(costs: Costs, curves: Array, damage: Array) -> tuple[Array, Array] | None:
+    """Damage and separation [R] where the curves do `damage` [R]; None beyond the largest that was measured.
+
+    curves: [G, k, R], from `on_the_way`.
     """
-    ruler = np.append(float(WEIGHT_BITS), costs.bits)
-    if len(ruler) < 2 or bits < ruler.min():
+    if not costs.levels or damage[0] > costs.damage[:, 0].max():
         return None
+    ruler, scale = 1 - curves.mean(axis=1), separation_of(curves)
+    above = np.maximum((ruler >= damage).argmax(axis=0), 1)
+    # A replicate that never gets there is taken where it ends.
+    above = np.where((ruler >= damage).any(axis=0), above, len(ruler) - 1)
+    column = np.arange(len(damage))
+    low, high = ruler[above - 1, column], ruler[above, column]
+    part = np.clip((damage - low) / np.where(high > low, high - low, np.inf), 0.0, 1.0)
+    return damage, scale[above - 1, column] + part * (scale[above, column] - scale[above - 1, column])
+
+
+def at_bits(costs: Costs, places: Array, curves: Array, bits: float) -> tuple[Array, Array] | None:
+    """Damage and separation [R] at so many bits a weight; None below the fewest that there are.
+
+    places, curves: from `on_the_way`. Between two levels bits fall linearly with the share of the weights that is
+    removed.
+    """
+    if not costs.levels or bits < costs.bits.min():
+        return None
+    ruler, levels = np.append(float(WEIGHT_BITS), costs.bits), np.array([0.0, *costs.levels])
     order = np.argsort(ruler, kind="stable")
-    ruler = ruler[order]
-    damage, separation = _from_dense(costs.damage)[order], _from_dense(costs.separation)[order]
-    above = min(max(int(np.searchsorted(ruler, bits)), 1), len(ruler) - 1)
-    between = ruler[above] - ruler[above - 1]
-    part = min((bits - ruler[above - 1]) / between, 1.0) if between > 0 else 0.0
-    below = above - 1
-    return (
-        damage[below] + part * (damage[above] - damage[below]),
-        separation[below] + part * (separation[above] - separation[below]),
-    )
+    level = np.interp(bits, ruler[order], levels[order])
+    above = max(int(np.searchsorted(places, level)), 1)
+    part = (level - places[above - 1]) / (places[above] - places[above - 1])
+    kept = curves[above - 1] + part * (curves[above] - curves[above - 1])
+    return 1 - kept.mean(axis=0), separation_of(kept)
 
 
 def terms_table(
     runs: pd.DataFrame,
-    draws: Array,
+    draws: Draws,
     replicates: Replicates,
     axes: Mapping[str, Mapping],
     recipes: Mapping[str, Mapping] | None = None,
@@ -126,8 +161,3 @@ def _rows(family: Family, axis: str, tasks: Sequence[str]) -> list[dict]:
             row |= {name: float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
         rows.append(row)
     return rows
-
-
-def _from_dense(values: Array) -> Array:
-    """Values [L, R] of the levels after the zeros of no compression, [1 + L, R]."""
-    return np.concatenate([np.zeros((1, values.shape[1])), values])

@@ -4,9 +4,9 @@ import altair as alt
 import pandas as pd
 
 from junkdna.panels import CUT, colour_and_shape
+from junkdna.retention import is_dense
 from junkdna.specs import WEIGHT_BITS
 from junkdna.style import GREY, INK, SHAPES, difficulty_colours, said, theme
-from junkdna.tables import is_dense
 
 CURVE = ["checkpoint", "family", "selection", "regime"]
 CELL = ["checkpoint", "recipe", "task", "regime"]

@@ -1,5 +1,7 @@
 """From an effect and its interval to a verdict and a sentence that a reader can quote."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -15,9 +17,11 @@ QUESTIONS = {
     "small-weights": "The small weights carry it",
     "quantization-differs": "Not so for quantization",
     "quantization-differs-bytes": "Not so for quantization of as many bytes",
+    "fails-earlier": "Harder tasks fail to train earlier",
 }
 VERDICTS = ("supported", "refuted", "undecided", "too few seeds", "not measured")
-# What a corrected p may be at most for a claim as a whole to be supported.
+# What a corrected p may be at most for an effect to be supported: Holm's over the claims as a whole, Benjamini and
+# Hochberg's over the others.
 LEVEL = 0.05
 
 
@@ -29,28 +33,72 @@ def verdict(
     margin: float,
     n_seeds: int,
     p: float = np.nan,
-    p_holm: float = np.nan,
+    corrected: float = np.nan,
     seeds_needed: float = np.nan,
     seeded: bool = True,
 ) -> str:
     """Judge an effect (positive speaks for the claim) by its interval.
 
-    `supported`: the whole interval lies above the margin, and `p` (of all estimates that must agree, where there
-    are several) is at most 0.025; the claim as a whole (which has a `p_holm`) must also survive the correction for
-    the number of claims. `refuted`: the interval lies below, so the effect is smaller
-    than what was declared to matter, or points the other way. `undecided`: the margin is inside. `too few seeds`:
-    fewer than three, or undecided where more would do (`seeds_needed` is more than there are). `not measured`: no
-    effect. seeded: whether the seed decides anything in its runs; where it does not, one is enough.
+    `supported`: the whole interval lies above the margin, `p` (of all estimates that must agree, where there are
+    several) is at most 0.025, and it survives the correction for the number of rows: `corrected` is at most 0.05.
+    `refuted`: the interval lies below, so the effect is smaller than what was declared to matter, or points the
+    other way. `undecided`: the margin is inside. `too few seeds`: fewer than three, or undecided where more would
+    do (`seeds_needed` is more than there are). `not measured`: no effect. seeded: whether the seed decides anything
+    in its runs; where it does not, one is enough.
     """
     if np.isnan([effect, low, high]).any():
         return "not measured"
     if n_seeds < MIN_SEEDS and seeded:
         return "too few seeds"
-    if low > margin and not p > LEVEL / 2 and not p_holm > LEVEL:
+    if low > margin and not p > LEVEL / 2 and not corrected > LEVEL:
         return "supported"
     if high < margin:
         return "refuted"
     return "too few seeds" if seeded and seeds_needed > n_seeds else "undecided"
+
+
+def with_failed(claims: pd.DataFrame, other: pd.DataFrame, margin: float) -> pd.DataFrame:
+    """Add to rows of effects what they would be if failed runs had kept nothing (rows of `other`).
+
+    A claim as a whole is found by its name, a single row by what it is about.
+    """
+    of_other = {_about(row): row for row in other.to_dict("records")}
+    names = {"effect": "with_failed", "low": "with_failed_low", "high": "with_failed_high"}
+    added = []
+    for row in claims.to_dict("records"):
+        twin = of_other.get(_about(row))
+        new = dict.fromkeys(names.values(), np.nan) | {"with_failed_verdict": "not measured"}
+        if twin is not None:
+            new = {name: twin[old] for old, name in names.items()}
+            new["with_failed_verdict"] = _verdict_of(twin, margin)
+        added.append(new)
+    return pd.concat([claims, pd.DataFrame(added, index=claims.index)], axis=1)
+
+
+def _about(row: Mapping) -> tuple:
+    if row["scope"] == "primary":
+        return row["scope"], row["claim"]
+    level = None if pd.isna(row["level"]) else row["level"]
+    return (
+        row["scope"],
+        row["claim"],
+        *(row[key] for key in ("checkpoint", "recipes", "subject", "regime")),
+        level,
+    )
+
+
+def _verdict_of(row: Mapping, margin: float) -> str:
+    return verdict(
+        row["effect"],
+        row["low"],
+        row["high"],
+        margin=margin,
+        n_seeds=row["n_seeds"],
+        p=row["p"],
+        corrected=corrected_p(row),
+        seeds_needed=row["seeds_needed"],
+        seeded=row["regime"] != "zero-shot",
+    )
 
 
 def judge(claims: pd.DataFrame, margin: float) -> pd.DataFrame:
@@ -62,24 +110,16 @@ def judge(claims: pd.DataFrame, margin: float) -> pd.DataFrame:
     rows = claims.to_dict("records")
     judged = claims.drop(columns=["words", "caveat", "examples_short"])
     judged["margin"] = margin
-    judged["verdict"] = [
-        verdict(
-            row["effect"],
-            row["low"],
-            row["high"],
-            margin=margin,
-            n_seeds=row["n_seeds"],
-            p=row["p"],
-            p_holm=row["p_holm"],
-            seeds_needed=row["seeds_needed"],
-            seeded=row["regime"] != "zero-shot",
-        )
-        for row in rows
-    ]
+    judged["verdict"] = [_verdict_of(row, margin) for row in rows]
     judged["sentence"] = [
         _sentence(row, margin, decided) for row, decided in zip(rows, judged["verdict"], strict=True)
     ]
     return judged
+
+
+def corrected_p(row: Mapping) -> float:
+    """The p that a row is judged by: corrected over the rows of its scope."""
+    return row["p_holm"] if row["scope"] == "primary" else row["p_bh"]
 
 
 def summarise(claims: pd.DataFrame) -> list[dict]:
@@ -121,20 +161,34 @@ def _sentence(row: dict, margin: float, decided: str) -> str:
     if decided == "not measured":
         asked = f"{QUESTIONS[row['claim']]}, {row['subject']}"
         why = "" if row["n_runs"] else ", no run is usable"
-        return f"{asked}: not measured{why} ({who}).{row['caveat']}"
-    effect = f"{points(row['effect'])} [{points(row['low'])}, {points(row['high'])}]"
-    corrected = row["p_holm"] if row["scope"] == "primary" else row["p_bh"]
+        return f"{asked}: not measured{why} ({who}).{row['caveat']}{_if_failed(row)}"
+    effect = _interval(row["effect"], row["low"], row["high"])
     behind = [
         f"margin {points(margin)}",
-        f"corrected p {_p(corrected)}",
+        f"corrected p {_p(corrected_p(row))}",
         _counted(row["n_seeds"], "seed"),
         _counted(row["n_runs"], "run"),
         who,
     ]
     return (
         f"{row['words'].format(effect=effect)}: {decided}{_what_would_do(row, margin, decided)} "
-        f"({'; '.join(behind)}).{row['caveat']}"
+        f"({'; '.join(behind)}).{row['caveat']}{_if_failed(row)}"
     )
+
+
+def _if_failed(row: Mapping) -> str:
+    """What the verdict would be if failed runs had kept nothing; empty where none failed."""
+    if not row["n_failed"]:
+        return ""
+    start = f" If the {_counted(row['n_failed'], 'run')} that failed had kept nothing"
+    if row["with_failed_verdict"] == "not measured":
+        return f"{start}: not measured."
+    found = _interval(row["with_failed"], row["with_failed_low"], row["with_failed_high"])
+    return f"{start}: {found}, {row['with_failed_verdict']}."
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{points(value)} [{points(low)}, {points(high)}]"
 
 
 def _what_would_do(row: dict, margin: float, decided: str) -> str:

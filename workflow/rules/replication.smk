@@ -10,6 +10,7 @@ rule replicate:
     input:
         metrics=for_runs(rules.finetune.output.metrics, where=REPLICATED),
         predictions=for_runs(rules.finetune.output.predictions, where=REPLICATED),
+        labels=rules.aggregate_runs.input.labels,
         values="resources/reference/paper/values.csv",
     output:
         table="results/tables/{study}/replication.parquet",
@@ -27,6 +28,7 @@ rule replicate:
         runtime=60,
     params:
         runs=REPLICATED,
+        labelled=LABELLED,
         figures=config["study"]["replicates"],
         tasks=reference.replicated_tasks(config),
         recipes={name: RECIPES[name] for name in sorted({run["recipe"] for run in REPLICATED})},

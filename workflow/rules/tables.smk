@@ -9,6 +9,8 @@ rule aggregate_runs:
     input:
         metrics=for_runs(rules.finetune.output.metrics),
         predictions=for_runs(rules.finetune.output.predictions),
+        # What a guess that has seen only the training labels would say.
+        labels=expand(rules.fetch_task.output.train, task=LABELLED),
     output:
         runs="results/tables/{study}/runs.parquet",
         drops="results/tables/{study}/drops.parquet",
@@ -33,6 +35,7 @@ rule aggregate_runs:
         runtime=60,
     params:
         runs=RUNS,
+        labelled=LABELLED,
         tasks={name: {key: task[key] for key in ("format", "metric")} for name, task in USED["tasks"].items()},
         recipes={name: RECIPES[name] for name in sorted({run["recipe"] for run in RUNS})},
         axes=USED["axes"],

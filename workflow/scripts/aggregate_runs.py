@@ -8,6 +8,7 @@ from pathlib import Path
 
 from junkdna.aggregate import aggregate
 from junkdna.artifacts import write_table, write_text
+from junkdna.stacks import training_labels
 
 tables = aggregate(
     [Path(path).parent for path in snakemake.input.metrics],
@@ -15,6 +16,7 @@ tables = aggregate(
     tasks=snakemake.params.tasks,
     recipes=snakemake.params.recipes,
     axes=snakemake.params.axes,
+    labels=training_labels(snakemake.params.labelled, snakemake.input.labels),
     margin=snakemake.params.margin,
 )
 for name, table in tables.items():

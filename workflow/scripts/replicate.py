@@ -9,11 +9,13 @@ from pathlib import Path
 from junkdna.artifacts import write_table, write_text
 from junkdna.bootstrap import Replicates
 from junkdna.replication import read_values, replication_summary, replication_table
-from junkdna.stacks import read_runs, score_draws
+from junkdna.stacks import read_runs, score_draws, training_labels
 from junkdna.tables import runs_table
 
 params = snakemake.params
-facts, stacks = read_runs([Path(path).parent for path in snakemake.input.metrics], params.tasks, params.runs)
+labels = training_labels(params.labelled, snakemake.input.labels)
+folders = [Path(path).parent for path in snakemake.input.metrics]
+facts, stacks = read_runs(folders, params.tasks, params.runs, labels)
 replicates = Replicates(seeds=tuple(sorted(facts["seed"].unique().tolist())), draws=2000)
 draws = score_draws(stacks, params.tasks, replicates, seed=0)
 runs = runs_table(facts, stacks, draws, replicates, tasks=params.tasks, recipes=params.recipes)

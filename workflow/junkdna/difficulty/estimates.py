@@ -187,7 +187,7 @@ def _of_sizes(levels: list[Outcomes], study: Study) -> list[Estimate]:
     sizes = np.array([level.runs["train_examples"].to_numpy()[at[0]] for level, at in pairs], dtype=float)
     failed = sum(int((~level.runs["trained"].to_numpy()[at]).sum()) for level, at in pairs)
     make = _estimator(base, seeds)
-    words = f"sizes {', '.join(f'{size:,.0f}' for size in sizes)}" + f"; {failed} runs collapsed" * (
+    words = f"sizes {', '.join(f'{size:,.0f}' for size in sizes)}" + f"; {failed} runs did not train" * (
         failed > 0
     )
     out = []

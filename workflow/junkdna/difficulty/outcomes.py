@@ -12,8 +12,8 @@ import pandas as pd
 
 from junkdna.artifacts import METADATA_KEY, read_table
 from junkdna.bootstrap import Replicates, distinct_weights, spread
+from junkdna.retention import is_dense
 from junkdna.stacks import KEYS
-from junkdna.tables import is_dense
 
 Array = np.ndarray
 
@@ -23,9 +23,9 @@ class Outcomes:
     """All runs of a checkpoint on a task.
 
     runs: their rows of `runs_table`, numbered 0 .. R - 1. example_id: int64 [n], sorted. target: float64 [n].
-    prediction: float32 [R, n]. loss: float64 [R, n], nats or squared error. classes: int [n], classes or
-    options of each example; 1 where a value is predicted. null_seeds: the seeds of the runs that saw no
-    input. null_loss: float64 [N, n], their losses.
+    prediction: float32 [R, n]. loss: float64 [R, n], nats or squared error; both all NaN for a run that diverged.
+    classes: int [n], classes or options of each example; 1 where a value is predicted. null_seeds: the seeds of the
+    runs that saw no input and did not diverge. null_loss: float64 [N, n], their losses.
     """
 
     checkpoint: str
@@ -52,7 +52,7 @@ class Outcomes:
     def dense(self, *, trained: bool = True) -> Array:
         """Row numbers of the dense twins in order of their seeds; only of those that trained, if asked."""
         chosen = is_dense(self.runs)
-        chosen &= self.runs["trained"] if trained else ~self.runs["diverged"]
+        chosen &= self.runs["trained"] if trained else self.runs["outcome"] != "diverged"
         return self.runs[chosen].sort_values("seed").index.to_numpy()
 
     def seeds(self, rows: Array) -> list[int]:
@@ -66,7 +66,7 @@ def read_outcomes(
     """Read the predictions of all runs of a study, by (checkpoint, task).
 
     runs: from `runs_table`; predictions: the file of each of its rows. nulls: key (with checkpoint, task and
-    seed) and file of each null-input run. Values that are not finite are stored as 0, as in `stacks`.
+    seed) and file of each null-input run.
     ValueError when a file belongs to another run, or two files of a task hold different examples.
     """
     if len(runs) != len(predictions):
@@ -98,17 +98,21 @@ def _gather(runs: pd.DataFrame, paths: list[Path], nulls: list[tuple[int, Path]]
                 f"{path}: other examples ({len(table)}) than in {paths[0]} ({len(first)}); "
                 "all runs of a task must be evaluated on the same ones"
             )
-    null_losses = [_finite(table["loss"], np.float64) for table in null_tables]
+    null_losses = {
+        seed: table["loss"].to_numpy(dtype=np.float64)
+        for (seed, _), table in zip(nulls, null_tables, strict=True)
+        if np.isfinite(table["loss"]).all()
+    }
     return Outcomes(
         **same,
         runs=runs,
         example_id=first["example_id"].to_numpy(),
         target=first["target"].to_numpy(dtype=np.float64),
-        prediction=np.stack([_finite(table["prediction"], np.float32) for table in tables]),
-        loss=np.stack([_finite(table["loss"], np.float64) for table in tables]),
+        prediction=np.stack([_whole(table, "prediction", np.float32) for table in tables]),
+        loss=np.stack([_whole(table, "loss", np.float64) for table in tables]),
         classes=first["scores"].map(len).to_numpy(),
-        null_seeds=tuple(seed for seed, _ in nulls),
-        null_loss=np.stack(null_losses) if nulls else np.empty((0, len(first))),
+        null_seeds=tuple(null_losses),
+        null_loss=np.stack(list(null_losses.values())) if null_losses else np.empty((0, len(first))),
     )
 
 
@@ -136,6 +140,7 @@ def _read(path: Path, run: Mapping, *, lengths: bool = False) -> pd.DataFrame:
     return table.sort_values("example_id", kind="stable", ignore_index=True)
 
 
-def _finite(values: pd.Series, kind: type) -> Array:
-    values = values.to_numpy(dtype=kind)
-    return np.where(np.isfinite(values), values, 0).astype(kind)
+def _whole(table: pd.DataFrame, column: str, kind: type) -> Array:
+    """A column of a run; all NaN if any of its predictions or losses is no finite number."""
+    known = np.isfinite(table["prediction"]).all() and np.isfinite(table["loss"]).all()
+    return table[column].to_numpy(dtype=kind) if known else np.full(len(table), np.nan, dtype=kind)
