@@ -133,9 +133,9 @@ def _true_labels() -> Iterator[Run]:
         for regime in ("regrow", "freeze"):
             yield from _seeds(3, level=70, regime=regime, **common)
         for train, level in product((48, 96, 192), (0, 30, 60)):
-            yield from _seeds(2, **{**common, "train": train, "level": level})
+            yield from _seeds(3, **{**common, "train": train, "level": level})
     for source, (shares, metric), level in product(TRUE["toy"][:4], UNEQUAL, (0, 50, 70, 80)):
-        yield from _seeds(1, source=source, shares=shares, metric=metric, level=level, train=384, **given)
+        yield from _seeds(3, source=source, shares=shares, metric=metric, level=level, train=384, **given)
     given = {"model": "minilm", "rate": 1e-4, "epochs": 2, "validation": 400}
     for source in TRUE["minilm"]:
         common = {
