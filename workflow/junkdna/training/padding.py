@@ -18,7 +18,7 @@ from junkdna.training.batches import Data, load_data, pad_sequences
 
 # Texts that are asked about. The two answers may differ (in float32) by so much of what two texts differ by, or else
 # of the largest logit.
-ASKED, OF_TEXTS, OF_LOGITS = 4, 1e-2, 1e-4
+ASKED, OF_TEXTS, OF_LOGITS = 4, 1e-3, 1e-4
 
 
 def load_for(model: PreTrainedModel, tokens: Tokens, *, ask: bool = True) -> Data:
