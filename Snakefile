@@ -31,6 +31,7 @@ include: "workflow/rules/replication.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
+include: "workflow/rules/start.smk"
 
 
 rule all:
@@ -39,3 +40,4 @@ rule all:
         expand(rules.render_report.output.page, study=STUDY),
         expand(rules.write_config.output.config, study=STUDY),
         expand(rules.measure_connectivity.output.table, study=STUDY if CONNECTED else []),
+        *lost_files(),

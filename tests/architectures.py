@@ -16,6 +16,7 @@ DEBERTA = {
     "pos_att_type": ["p2c", "c2p"],
     "norm_rel_ebd": "layer_norm",
 }
+EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2, "num_key_value_heads": 1}
 # Configuration, class that saves the checkpoint, and how many weights of its body are prunable.
 ARCHITECTURES = {
     "bert": (transformers.BertConfig(**SMALL, **ENCODER), "BertForMaskedLM", 12),
@@ -41,6 +42,19 @@ ARCHITECTURES = {
         12,
     ),
     "llama": (transformers.LlamaConfig(**SMALL, **ENCODER, num_key_value_heads=1), "LlamaForCausalLM", 14),
+    # Fused experts: two layers of 4 matrices of attention and 4 experts of two; gpt-oss keeps them turned.
+    "mixtral": (transformers.MixtralConfig(**SMALL, **ENCODER, **EXPERTS), "MixtralForCausalLM", 24),
+    "gpt-oss": (
+        transformers.GptOssConfig(**SMALL, **ENCODER, **EXPERTS, head_dim=12, sliding_window=4),
+        "GptOssForCausalLM",
+        24,
+    ),
+    # Attention by head, [model, heads, width]: five parameters a layer; it reads the last place of a batch.
+    "xlnet": (
+        transformers.XLNetConfig(vocab_size=61, d_model=24, n_layer=2, n_head=2, d_inner=40),
+        "XLNetLMHeadModel",
+        14,
+    ),
     "t5": (
         transformers.T5Config(
             vocab_size=61, d_model=24, d_kv=12, d_ff=40, num_layers=1, num_heads=2, decoder_start_token_id=0
@@ -49,6 +63,12 @@ ARCHITECTURES = {
         16,
     ),
 }
+
+
+# Dimensions along which inputs lie; of the others 1 alone.
+INPUT_DIMS = {"gpt2": {0}, "gpt-oss": {0, 1}, "xlnet": {0, 1}}
+# What keeps matrices as other than the weights of linear layers.
+FUSED = ("mixtral", "gpt-oss", "xlnet")
 
 
 def save_checkpoint(folder: Path, architecture: str, tied: bool) -> None:

@@ -30,6 +30,7 @@ class Hub:
         self.fail_every = 0  # n: every n-th request is answered by 503
         self.fail_downloads = 0  # so many downloads (GET of a file) from now on are answered by 503
         self.cut_downloads = 0  # so many downloads from now on end in the middle
+        self.flip_downloads = 0  # in so many downloads of large files from now on one bit is another
         self.requests = []
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Answer, self))
@@ -220,8 +221,13 @@ class _Answer(BaseHTTPRequestHandler):
                 failing, cut = self.hub.fail_downloads > 0, self.hub.cut_downloads > 0
                 self.hub.fail_downloads -= failing
                 self.hub.cut_downloads -= cut and not failing
+                flip = self.hub.flip_downloads > 0 and not failing and name.endswith(LARGE)
+                self.hub.flip_downloads -= flip
             if failing:
                 return self.send(503, {"error": "too busy"})
+            if flip:
+                middle = len(content) // 2
+                content = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
             if start := int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0]):
                 status = 206
                 headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"

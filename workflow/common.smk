@@ -5,8 +5,20 @@ Including this file also puts `workflow/` on the module search path, of this pro
 
 import csv
 import sys
+from pathlib import Path
 
-from junkdna import checking, extras, grid, lookups, recipes, reference
+from junkdna import (
+    checking,
+    config_files,
+    extras,
+    grid,
+    lineage,
+    local_files,
+    local_hashes,
+    lookups,
+    recipes,
+    reference,
+)
 from junkdna.provenance import code_digest
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
@@ -17,11 +29,19 @@ with open("resources/reference/paper/values.csv", encoding="utf-8", newline="") 
     PAPER = reference.paper_points(csv.DictReader(file))
 
 try:
+    if workflow.is_main_process:
+        config_files.refuse_duplicates(workflow.configfiles)
     config = checking.check(config, load_configfile("workflow/schemas/config.schema.yaml"), human=HUMAN)
     RUNS = grid.valid_runs(config)
     CONNECTED = extras.connected_runs(config, RUNS)
     RECIPES = recipes.expand_recipes(config["sweeps"])
     REPLICATED = reference.replicated_runs(config, RUNS, RECIPES, PAPER)
+    USED = lookups.used_parts(config, RUNS)
+    if workflow.is_main_process:
+        # What was fetched already may be gone from where it came.
+        local_files.check_paths(
+            USED, lambda part, name: Path(f"resources/{part}/{name}/manifest.json").exists()
+        )
 except ValueError as error:
     raise WorkflowError(f"the config is wrong:\n{error}")
 
@@ -31,8 +51,11 @@ KEPT_RUNS = extras.ends_of(CONNECTED)
 STUDY = config["study"]["name"]
 RANKINGS = {lookups.ranking_of(recipe): recipe for recipe in RECIPES.values() if lookups.ranking_of(recipe)}
 FIGURES = lookups.figure_names(config, RUNS)
-USED = lookups.used_parts(config, RUNS)
 LABELLED = [name for name, task in USED["tasks"].items() if task["format"] in ("classification", "pair")]
+# What the files at `source.path` hold, and with what each file of the study is made, in short hashes.
+LOCAL = local_hashes.local_hashes(USED, Path("resources/local-files.json"))
+MADE = lineage.hash_parts(config, RECIPES, LOCAL)
+MADE_STUDY = {"study": lineage.hash_study(USED, RUNS, MADE)}
 
 
 wildcard_constraints:
@@ -119,23 +142,3 @@ def mask_for(wildcards):
     if lookups.masks_itself(RECIPES[wildcards.recipe], wildcards.regime):
         return []
     return f"results/masks/{wildcards.checkpoint}/{wildcards.recipe}.safetensors"
-
-
-# How masks are made concerns only the runs that make one themselves; the others read it from its file. Nor does it
-# concern a run how weights are rounded if it rounds none.
-MASK_MAKING = tuple(f"junkdna.compression.{name}" for name in ("scores", "ranking", "selection"))
-ROUNDING = ("junkdna.compression.quantization", "junkdna.quantfile")
-FINETUNE_CODE = {
-    "masks": code_digest("finetune", without=ROUNDING),
-    "rounds": code_digest("finetune", without=MASK_MAKING),
-    "neither": code_digest("finetune", without=MASK_MAKING + ROUNDING),
-}
-
-
-def finetune_code(wildcards):
-    """The digest of the code that this run executes."""
-    recipe = RECIPES[wildcards.recipe]
-    if recipe["method"] == "quantize":
-        return FINETUNE_CODE["rounds"]
-    masks = recipe["method"] == "prune" and lookups.masks_itself(recipe, wildcards.regime)
-    return FINETUNE_CODE["masks" if masks else "neither"]

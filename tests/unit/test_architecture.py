@@ -19,22 +19,53 @@ MODULES = {
 
 # Each layer imports only from layers above it in this list (and from itself).
 LAYERS = (
-    {"specs", "shares", "provenance", "artifacts", "warm", "job", "devices"},
-    {"wording", "schema", "entries", "recipes", "grid", "axes", "checking", "extras", "lookups", "reference"},
+    {"specs", "shares", "provenance", "seals", "artifacts", "warm", "job", "devices"},
+    {
+        "wording",
+        "local_files",
+        "schema",
+        "entries",
+        "recipes",
+        "grid",
+        "axes",
+        "checking",
+        "extras",
+        "lookups",
+        "reference",
+    },
+    {"lineage", "record", "local_hashes", "existing"},
     {"compression", "toyworld"},
     {
+        "quiet",
+        "matrices",
         "models",
         "decoders",
         "maskfile",
         "quantfile",
         "results",
         "hub",
+        "tensor_names",
+        "hub_files",
         "weight_files",
+        "pickles",
+        "descriptions",
+        "fit",
         "checkpoints",
         "tokens",
         "metrics",
     },
-    {"task_columns", "task_sources", "tasks", "pretraining", "training", "calibration"},
+    {
+        "table_files",
+        "split_facts",
+        "task_columns",
+        "task_sources",
+        "tasks",
+        "pretraining",
+        "training",
+        "watching",
+        "inputs",
+        "calibration",
+    },
     {
         "bootstrap",
         "rates",
@@ -79,11 +110,17 @@ LAYERS = (
 )
 STANDARD_ONLY = (
     "axes",
+    "data_cautions",
+    "existing",
     "extras",
     "grid",
+    "lineage",
+    "local_hashes",
+    "local_files",
     "lookups",
     "provenance",
     "recipes",
+    "record",
     "reference",
     "shares",
     "specs",
@@ -193,6 +230,7 @@ def test_what_sees_tables_sees_no_tensors(module):
 
 def test_parsing_the_workflow_loads_nothing_heavy():
     code = "import junkdna.grid, junkdna.lookups, junkdna.checking, junkdna.provenance, sys; "
+    code += "import junkdna.config_files, junkdna.local_files; "
     code += "print([m for m in ('torch', 'transformers', 'pandas', 'numpy') if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT / "workflow"

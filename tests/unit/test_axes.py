@@ -129,12 +129,12 @@ MISTAKES = {
     "fraction": (
         SHARES | {"values": [100, 12.5]},
         {},
-        "axes.varied.values[1]: found 12.5 (a number); legal: a whole number >= 1",
+        "axes.varied.values[1]: found 12.5 (a number); legal: a whole number >= 1 and <= 10000",
     ),
     "zero": (
         SHARES | {"values": [100, 0]},
         {},
-        "axes.varied.values[1]: found 0 (a number); legal: a whole number >= 1",
+        "axes.varied.values[1]: found 0 (a number); legal: a whole number >= 1 and <= 10000",
     ),
     "one value": (SHARES | {"values": [100]}, {}, "axes.varied.values: found 1 entries; legal: at least 2"),
     "another task of that name": (

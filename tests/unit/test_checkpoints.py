@@ -1,9 +1,11 @@
 """Checkpoints: what is fetched, what is refused, and what happens when the hub or the disk fails."""
 
 import errno
+import itertools
 import json
 import os
 import pickle
+import re
 import runpy
 import shutil
 import subprocess
@@ -19,9 +21,11 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from transformers import AutoModel, BertConfig, BertModel, BertTokenizerFast
 
-from junkdna.artifacts import read_json, sha256
+from junkdna.artifacts import describe_file, read_json, sha256
 from junkdna.checkpoints import fetch_checkpoint
-from junkdna.weight_files import check_weights, read_header
+from junkdna.seals import content_digest
+from junkdna.tensor_names import left_from_body
+from junkdna.weight_files import describe_weights, read_header
 
 hub_module = runpy.run_path(str(Path(__file__).parents[1] / "hub.py"))
 Hub, TOKEN, point_clients_at = (hub_module[name] for name in ("Hub", "TOKEN", "point_clients_at"))
@@ -102,6 +106,7 @@ def test_a_checkpoint_from_the_hub_is_whole_and_described(hub, checkpoint, tmp_p
         assert (folder / name).read_bytes() == (checkpoint / name).read_bytes()
         assert manifest["files"][name] == {
             "sha256": sha256(checkpoint / name),
+            "xxh3": content_digest(checkpoint / name),
             "size": (checkpoint / name).stat().st_size,
         }
     assert hub.downloads("pytorch_model.bin") == hub.downloads("README.md") == 0
@@ -177,18 +182,64 @@ def test_pickled_shards_are_converted(hub, checkpoint, tmp_path):
     assert all(torch.equal(value, tensors[name]) for name, value in model.state_dict().items())
 
 
-def test_a_pickle_that_runs_code_is_refused(hub, checkpoint, tmp_path):
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("calls", ["an unknown name", "a blocked one", "a known one"])
+def test_a_pickle_that_runs_code_is_refused(hub, checkpoint, tmp_path, legacy, calls):
     class Evil:
         def __reduce__(self):
-            return (Path.touch, (tmp_path / "ran",))
+            return call
 
     weights_to_pickle(checkpoint)
-    (checkpoint / "pytorch_model.bin").write_bytes(pickle.dumps({"weight": Evil()}, protocol=2))
-    with pytest.raises(
-        ValueError, match="checkpoints.tiny.source.hub.*pytorch_model.bin cannot be converted"
-    ):
-        fetch(tmp_path)
+    file = checkpoint / "pytorch_model.bin"
+    call = {
+        "an unknown name": (Path.touch, (tmp_path / "ran",)),
+        "a blocked one": (os.system, (f"touch {tmp_path / 'ran'}",)),
+        "a known one": (eval, (f"open({str(tmp_path / 'ran')!r}, 'w')",)),
+    }[calls]
+    torch.save({"weight": Evil()}, file, _use_new_zipfile_serialization=not legacy)
+    for content in (file.read_bytes(), pickle.dumps({"weight": Evil()}, protocol=2)):
+        file.write_bytes(content)
+        with pytest.raises(
+            ValueError, match="checkpoints.tiny.source.hub.*pytorch_model.bin holds more"
+        ) as e:
+            fetch(tmp_path)
+        assert "could run code and is refused" in str(e.value) and "it calls " in str(e.value)
+        # torch advises to run it after all.
+        assert "weights_only" not in str(e.value) and "safe_globals" not in str(e.value)
+        assert "\n" not in str(e.value)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.3, 0.9, 0.999])
+def test_a_truncated_pickle_is_told_in_one_line(checkpoint, tmp_path, legacy, share):
+    tensors = weights_to_pickle(checkpoint)
+    file = checkpoint / "pytorch_model.bin"
+    torch.save(tensors, file, _use_new_zipfile_serialization=not legacy)
+    os.truncate(file, int(file.stat().st_size * share))
+    with pytest.raises(ValueError, match="source.path.*pytorch_model.bin is (cut off|no file of torch)") as e:
+        fetch_checkpoint({"path": str(checkpoint)}, tmp_path / "out" / "tiny", name="tiny")
+    assert "\n" not in str(e.value) and "weights_only" not in str(e.value)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html>not found</html>", "no file of torch: it starts with b'<htm'"),
+        (b"version https://git-lfs.github.com/spec/v1", "no file of torch"),
+        ({"state_dict": {"a": torch.ones(2), "step": 3}}, "'step' is no tensor; save the model's state_dict"),
+        ([torch.ones(2)], "'list' is no tensor"),
+    ],
+)
+def test_what_is_no_set_of_weights_is_no_checkpoint(content, message, checkpoint, tmp_path):
+    weights_to_pickle(checkpoint)
+    if isinstance(content, bytes):
+        (checkpoint / "pytorch_model.bin").write_bytes(content)
+    else:
+        torch.save(content, checkpoint / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=message):
+        fetch_checkpoint({"path": str(checkpoint)}, tmp_path / "out", name="tiny")
 
 
 def spoil_config(**changes):
@@ -339,14 +390,35 @@ def test_without_network_the_cache_serves(hub, tmp_path, monkeypatch, no_waiting
     assert fetch(tmp_path) == first
 
 
-def test_a_rotten_cache_is_found(hub, tmp_path):
-    fetch(tmp_path)
-    blob = next((tmp_path / "home" / "hub").glob("models--*/snapshots/*/model.safetensors")).resolve()
-    content = bytearray(blob.read_bytes())
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize("keep", [slice(None), slice(100)])
+def test_a_rotten_cache_is_found(hub, tmp_path, monkeypatch, capsys, name, keep):
+    first = fetch(tmp_path)
+    (blob,) = (path.resolve() for path in (tmp_path / "home" / "hub").glob(f"models--*/snapshots/*/{name}"))
+    content = bytearray(blob.read_bytes()[keep])
     content[-1] ^= 1
     blob.write_bytes(content)
-    with pytest.raises(ValueError, match="not what the hub promised.*delete .*models--tests--tiny-bert"):
+    where = "checkpoints.tiny.source.hub: 'tests/tiny-bert'"
+    point_clients_at(monkeypatch, "http://127.0.0.1:9", tmp_path / "home", offline=True)
+    with pytest.raises(
+        RuntimeError, match=f"{where}: {blob} .{name}. is damaged: the hub promises {blob.name}"
+    ):
         fetch(tmp_path)
+    point_clients_at(monkeypatch, hub.url, tmp_path / "home")
+    assert fetch(tmp_path) == first
+    assert f"{where}: {blob} ({name}) is damaged" in capsys.readouterr().out
+    assert hub.downloads(name) == 2
+
+
+def test_a_download_that_is_damaged_is_fetched_again_and_refused_the_second_time(hub, tmp_path):
+    hub.flip_downloads = 1
+    first = fetch(tmp_path)
+    shutil.rmtree(tmp_path / "home" / "hub")
+    hub.flip_downloads = 99
+    with pytest.raises(RuntimeError, match="checkpoints.tiny.source.hub: .*is damaged.*the second time too"):
+        fetch(tmp_path)
+    hub.flip_downloads = 0
+    assert fetch(tmp_path) == first
 
 
 def test_a_failed_fetch_leaves_the_old_checkpoint(hub, checkpoint, tmp_path):
@@ -388,9 +460,190 @@ def test_headers_agree_with_safetensors(bert, tmp_path):
     assert {name: tuple(entry["shape"]) for name, entry in header.items()} == {
         name: tuple(tensor.shape) for name, tensor in tensors.items()
     }
-    assert check_weights(tmp_path) == 36
     content = (tmp_path / "model.safetensors").read_bytes()
     for spoilt in (content[:-1], content + b"x", content[:5], b"", content.replace(b"[3,4]", b"[3,5]", 1)):
         (tmp_path / "model.safetensors").write_bytes(spoilt)
         with pytest.raises(ValueError, match="model.safetensors"):
             read_header(tmp_path / "model.safetensors")
+
+
+def edit_weights(folder: Path, change) -> None:
+    """Change the tensors of a folder as `change` does to their dict."""
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
+
+
+def refused(checkpoint: Path, tmp_path: Path) -> str:
+    """What is said of a local checkpoint: one line, and nothing is left of it."""
+    with pytest.raises((ValueError, FileNotFoundError)) as caught:
+        fetch_checkpoint({"path": str(checkpoint)}, tmp_path / "out" / "tiny", name="tiny")
+    assert list((tmp_path / "out").iterdir()) == [] and "\n" not in str(caught.value)
+    assert str(caught.value).startswith("checkpoints.tiny.source.path: ")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_values_that_are_no_numbers_are_counted_by_tensor(dtype, checkpoint, tmp_path):
+    def spoil(tensors):
+        for name in tensors:
+            tensors[name] = tensors[name].to(dtype)
+        tensors["embeddings.word_embeddings.weight"][3, 5:8] = float("nan")
+        tensors["encoder.layer.1.output.dense.bias"][2] = -float("inf")
+        # The largest number is one, and so is the smallest.
+        tensors["encoder.layer.0.output.dense.bias"][:2] = torch.finfo(dtype).max
+        tensors["encoder.layer.0.output.dense.bias"][2] = torch.finfo(dtype).smallest_normal / 2
+
+    edit_weights(checkpoint, spoil)
+    told = refused(checkpoint, tmp_path)
+    assert "model.safetensors holds values that are NaN or infinite: " in told
+    assert "3 of 512 in 'embeddings.word_embeddings.weight'; " in told
+    assert "1 of 16 in 'encoder.layer.1.output.dense.bias'" in told and "layer.0" not in told
+
+
+def test_infinite_masks_of_old_files_are_no_weights(checkpoint, tmp_path):
+    # GPT-Neo and GPT-J in half precision: -1e9 became -inf.
+    edit_weights(
+        checkpoint, lambda t: t.update({"encoder.layer.0.attn.masked_bias": torch.tensor(-float("inf"))})
+    )
+    assert fetch_checkpoint({"path": str(checkpoint)}, tmp_path / "out", name="tiny")["parameters"]
+
+
+def test_a_file_is_read_once_for_its_hash_and_its_values(tmp_path, monkeypatch):
+    monkeypatch.setattr("junkdna.weight_files.PIECE", 64)
+    torch.manual_seed(0)
+    tensors = {"a": torch.randn(37, 5), "b": torch.randn(7).half(), "c": torch.zeros(0), "d": torch.arange(9)}
+    file = tmp_path / "model.safetensors"
+    save_file(tensors, file, metadata={"format": "pt"})
+    reads = []
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, *a, **k: reads.append(path) or opened(path, *a, **k))
+    found = describe_weights(file)
+    assert reads == [file, file], "its header and itself"
+    assert found == describe_file(file)
+    # In the last place of a piece, and in the last of the file's tensor.
+    for place in (15, 16, 184):
+        tensors["a"].view(-1)[place] = float("inf")
+    save_file(tensors, file)
+    with pytest.raises(ValueError, match="NaN or infinite: 3 of 185 in 'a'"):
+        describe_weights(file)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (
+            {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+            "quantized already: config.json has a quantization_config (method bitsandbytes, 4 bits)",
+        ),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "(method gptq, 4 bits)"),
+        ({"quantization_config": {"quant_method": "awq", "bits": 4}}, "(method awq, 4 bits)"),
+        ({"quantization_config": {"quant_method": "compressed-tensors"}}, "(method compressed-tensors)"),
+        ({"compression_config": {"quant_method": "compressed-tensors"}}, "has a compression_config"),
+        ({"encoder": {"quantization_config": {"quant_method": "fp8"}}}, "(method fp8)"),
+    ],
+)
+def test_a_quantized_checkpoint_is_refused_before_its_download(config, told, hub, checkpoint, tmp_path):
+    spoil_config(**config)(checkpoint)
+    with pytest.raises(ValueError, match=re.escape(told) + ".*Take the checkpoint that it was made from"):
+        fetch(tmp_path)
+    assert hub.downloads("model.safetensors") == 0
+
+
+def test_files_of_quantizers_give_them_away(checkpoint, tmp_path):
+    (checkpoint / "quantize_config.json").write_text('{"bits": 4}')
+    assert "is quantized already: it has quantize_config.json, as GPTQ" in refused(checkpoint, tmp_path)
+
+
+def to_codes(name, dtype):
+    return lambda tensors: tensors.update({name: tensors[name].to(dtype)})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            to_codes("encoder.layer.0.output.dense.weight", torch.int8),
+            "layer.0.output.dense.weight' of type I8",
+        ),
+        (to_codes("encoder.layer.0.output.dense.bias", torch.int64), "of type I64"),
+        (to_codes("encoder.layer.0.output.dense.weight", torch.float8_e4m3fn), "of type F8_E4M3"),
+        (to_codes("encoder.layer.0.output.dense.weight", torch.float8_e5m2), "of type F8_E5M2"),
+        # bitsandbytes, 4 bits: two codes a byte; GPTQ: eight codes an int32.
+        (lambda t: t.update({"x.weight": torch.ones(64, 1, dtype=torch.uint8)}), "'x.weight' of type U8"),
+        (lambda t: t.update({"x.qweight": torch.ones(8, 16, dtype=torch.int32)}), "'x.qweight' of type I32"),
+    ],
+)
+def test_weights_of_integers_or_8_bits_are_refused(change, told, checkpoint, tmp_path):
+    edit_weights(checkpoint, change)
+    said = refused(checkpoint, tmp_path)
+    assert "model.safetensors is quantized already: 1 of its tensors" in said and told in said
+    assert "legal are F64, F32, F16, BF16" in said
+
+
+def test_buffers_of_integers_are_legal(checkpoint, tmp_path):
+    before = fetch_checkpoint({"path": str(checkpoint)}, tmp_path / "out", name="tiny")["parameters"]
+    buffers = {
+        "embeddings.position_ids": torch.arange(64)[None],
+        "encoder.layer.0.attn.bias": torch.ones(1, 1, 8, 8, dtype=torch.bool),
+        "encoder.version": torch.tensor([3]),
+        "steps": torch.arange(5),
+    }
+    edit_weights(checkpoint, lambda tensors: tensors.update(buffers))
+    again = fetch_checkpoint({"path": str(checkpoint)}, tmp_path / "out", name="tiny")
+    assert again["parameters"] == before
+
+
+def test_a_model_of_several_models_is_refused(hub, checkpoint, tmp_path):
+    spoil_config(
+        model_type="gemma3", text_config={"model_type": "gemma3_text"}, vision_config={"model_type": "siglip"}
+    )(checkpoint)
+    told = "a 'gemma3' of several models .text_config, vision_config.*of model_type 'gemma3_text'"
+    with pytest.raises(ValueError, match=told):
+        fetch(tmp_path)
+    assert hub.downloads("model.safetensors") == 0
+    spoil_config(text_config=None, vision_config=None)(checkpoint)
+    assert "a 'gemma3' of several models" in refused(checkpoint, tmp_path)
+
+
+def test_a_tokenizer_without_a_vocabulary_is_refused(checkpoint, tmp_path):
+    for name in ("tokenizer.json", "vocab.txt"):
+        (checkpoint / name).unlink(missing_ok=True)
+    spoil_config(model_type="canine")(checkpoint)
+    assert "its CanineTokenizer reads characters or bytes" in refused(checkpoint, tmp_path)
+    spoil_config(model_type="t5")(checkpoint)
+    (checkpoint / "tokenizer_config.json").write_text('{"tokenizer_class": "ByT5Tokenizer"}')
+    assert "its ByT5Tokenizer reads characters or bytes" in refused(checkpoint, tmp_path)
+
+
+def test_a_missing_expert_is_named(checkpoint, tmp_path):
+    def mixture(tensors, lost):
+        for layer, number, part in itertools.product(range(2), range(12), ("w1", "w2")):
+            name = f"model.layers.{layer}.mlp.experts.{number}.{part}.weight"
+            if name not in lost:
+                tensors[name] = torch.ones(2, 3)
+
+    name = "model.layers.1.mlp.experts.{}.w1.weight"
+    edit_weights(checkpoint, lambda tensors: mixture(tensors, ()))
+    assert fetch_checkpoint({"path": str(checkpoint)}, tmp_path / "whole", name="tiny")["parameters"]
+    # One in the middle, and the last of one layer, of which only the other layer tells.
+    for lost in ([name.format(3)], [name.format(11), name.format(11).replace("w1", "w2")]):
+        edit_weights(checkpoint, lambda tensors, lost=lost: [tensors.pop(each) for each in lost])
+        said = refused(checkpoint, tmp_path)
+        assert f"{len(lost)} tensors of experts are missing" in said and f"such as {lost[0]!r}" in said
+        edit_weights(checkpoint, lambda tensors: mixture(tensors, ()))
+
+
+def test_what_is_left_of_a_file_is_of_its_task_or_of_its_body():
+    children = ("embeddings", "encoder", "pooler")
+    of_body = ["encoder.layer.2.output.dense.weight", "encoder.layer.10.output.dense.weight"]
+    of_body += ["bert.embeddings.extra.weight", "bert.encoder.layer.0.q.lora_A.weight", "bert.norm.weight"]
+    of_task = ["cls.predictions.bias", "lm_head.weight", "classifier.weight", "bert.pooler.dense.bias"]
+    of_task += ["pooler.dense.weight", "qa_outputs.bias", "bert.decoder.layers.0.k.weight"]
+    buffers = ["bert.embeddings.position_ids", "encoder.layer.0.rotary_emb.inv_freq"]
+    buffers += ["encoder.layer.0.attn.bias", "encoder.layer.0.attention.masked_bias"]
+    found = left_from_body([*of_task, *of_body[::-1], *buffers], prefix="bert", children=children)
+    assert sorted(found) == sorted(of_body)
+    assert found.index(of_body[0]) < found.index(of_body[1]), "by number, not by spelling"
+    # The decoder of a model that has one is its body.
+    assert left_from_body(["decoder.x"], prefix="model", children=("encoder", "decoder")) == ["decoder.x"]

@@ -27,7 +27,7 @@ def two_classes(*names: str, pool: str | None = None) -> dict[str, dict]:
 def claims_of(
     runs: pd.DataFrame, tasks: dict, recipes: dict, axes: dict, *, examples: int = 1500
 ) -> pd.DataFrame:
-    facts, stacks = simulate(runs, tasks, examples=examples, rng=np.random.default_rng(0))
+    facts, stacks = simulate(runs, tasks, examples=examples, rng=np.random.default_rng(4))
     options = {"axes": axes, "draws": 200, "seed": 0, "margin": 0.02}
     return tables_of(facts, stacks, tasks=tasks, recipes=recipes, **options)["claims"]
 
@@ -153,7 +153,7 @@ def quantized_claims(apart: float) -> pd.DataFrame:
         step = 10 if cell["family"] == "magnitude" else apart
         return logistic(cell["level"], 55 - step * place[cell["task"]], 12)
 
-    runs = design(tasks=tasks, recipes=recipes, seeds=range(5), retention=retention)
+    runs = design(tasks=tasks, recipes=recipes, seeds=range(8), retention=retention)
     return claims_of(runs, tasks, recipes, {"depth": {"tasks": list(tasks)}}, examples=6000)
 
 

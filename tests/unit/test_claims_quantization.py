@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import brentq, curve_fit
 from tests.simulated import row_of
 
 from junkdna.aggregate import tables_of
@@ -11,7 +12,7 @@ from junkdna.claims import PRIMARY
 from junkdna.figures import study_figures
 from junkdna.simulation import Spread, design, recipe, simulate, sweep
 from junkdna.style import spec
-from junkdna.terms import Costs, at_bits, at_damage
+from junkdna.terms import Costs, at_bits, at_damage, on_the_way
 from junkdna.terms_figures import equal_damage_figure
 
 TASKS = {
@@ -78,18 +79,44 @@ def test_the_table_of_terms_is_the_plain_mean_and_slope(study):
     assert terms.groupby("family")["method"].first()["rtn"] == "quantize"
 
 
-def expected_effect(study: dict[str, pd.DataFrame], by: int, reached: tuple[int, ...]) -> float:
-    """Mean over levels of pruning's separation, interpolated in bits (by 0) or damage (1), less quantization's."""
-    pruned, rounded = cost(study, "magnitude"), cost(study, "rtn")
-    points = sorted([(16.0, 0.0, 0.0), *pruned.values()], key=lambda each: each[by])
-    ruler, scale = [each[by] for each in points], [each[2] for each in points]
-    differences = [np.interp(rounded[level][by], ruler, scale) - rounded[level][2] for level in reached]
+def curves_by_hand(study: dict[str, pd.DataFrame]):
+    """Retention of each task under magnitude at any level: its logistic fit (scipy), moved onto the measured points."""
+    runs, made = study["runs"], []
+    for task in TASKS:
+        own = runs[(runs["family"] == "magnitude") & (runs["task"] == task)]
+        kept = [1.0, *(own[own["level"] == level]["retention"].mean() for level in LEVELS)]
+        found, _ = curve_fit(logistic_of, LEVELS, kept[1:], p0=(60, 20), bounds=((-20, 2), (140, 60)))
+        rest = np.array(kept) - logistic_of(np.array([0.0, *LEVELS]), *found)
+        made.append((found, rest))
+
+    def at(level: float) -> list[float]:
+        return [logistic_of(level, *found) + np.interp(level, [0, *LEVELS], rest) for found, rest in made]
+
+    return at
+
+
+def logistic_of(level, middle, width):
+    return 1 / (1 + np.exp((level - middle) / width))
+
+
+def expected_effect(study: dict[str, pd.DataFrame], by: str, reached: tuple[int, ...]) -> float:
+    """Mean over levels of pruning's separation where bits or damage are equal, less quantization's."""
+    at, pruned, rounded = curves_by_hand(study), cost(study, "magnitude"), cost(study, "rtn")
+    differences = []
+    for level in reached:
+        bits, damage, separation = rounded[level]
+        if by == "damage":
+            place = brentq(lambda x, lost=damage: 1 - np.mean(at(x)) - lost, 0, 80)
+        else:
+            points = sorted([(16.0, 0), *((each[0], each_level) for each_level, each in pruned.items())])
+            place = np.interp(bits, *zip(*points, strict=True))
+        differences.append(-np.polyfit([0, 1, 2], at(place), 1)[0] - separation)
     return float(np.mean(differences))
 
 
-def test_at_equal_damage_the_effect_is_that_of_plain_interpolation(study):
+def test_at_equal_damage_the_effect_is_that_of_curves_by_hand(study):
     row = row_of(study["claims"], "quantization-differs")
-    assert row["effect"] == pytest.approx(expected_effect(study, 1, LEVELS), abs=1e-4)
+    assert row["effect"] == pytest.approx(expected_effect(study, "damage", LEVELS), abs=2e-4)
     assert row["verdict"] == "supported" and row["p_tost"] < 0.05
     assert "more under magnitude unstructured than under rtn of the same mean damage" in row["sentence"]
 
@@ -97,7 +124,7 @@ def test_at_equal_damage_the_effect_is_that_of_plain_interpolation(study):
 def test_at_equal_bytes_levels_beyond_pruning_are_left_out_and_said(study):
     """80 % pruned is 4.2 bits with its mask; 80 % saved by quantization is 3.2."""
     row = row_of(study["claims"], "quantization-differs-bytes")
-    assert row["effect"] == pytest.approx(expected_effect(study, 0, LEVELS[:3]), abs=1e-4)
+    assert row["effect"] == pytest.approx(expected_effect(study, "bits", LEVELS[:3]), abs=2e-4)
     assert row["verdict"] == "supported" and row["p_tost"] < 0.05
     assert "Compared at 12.8, 9.6, 6.4 bits a weight" in row["sentence"]
     assert "Left out, fewer than pruning reaches: 3.2 bits." in row["sentence"]
@@ -146,20 +173,42 @@ def test_where_pruning_reaches_no_level_nothing_is_measured():
     assert "No level to compare at. Left out, fewer than pruning reaches: 3.2 bits." in row["sentence"]
 
 
-def test_interpolation_by_replicate_is_that_of_numpy():
+def of_truth(levels, middles=(60.0, 50.0, 40.0), width=10.0) -> Costs:
+    """Costs of tasks whose retention is exactly logistic, less the little that a logistic curve lacks at level 0."""
+    at = np.array([0.0, *levels])
+    kept = np.stack([logistic_of(at, middle, width) for middle in middles], axis=1)
+    bits = 16 * (1 - at[1:] / 100) + 1
+    return Costs(levels=list(levels), bits=bits, kept=np.repeat(kept[1:, :, None], 3, axis=2))
+
+
+@pytest.mark.parametrize("levels", [(20, 40, 60, 80), (60, 80), (30, 50, 70)])
+def test_separation_between_levels_follows_the_hump_and_not_the_chord(levels):
+    """Separation rises with damage and falls again; a straight line between two levels misses up to seven points."""
+    costs = of_truth(levels)
+    places, curves = on_the_way(costs)
+    for level in [level for level in (25, 35, 45, 55, 65, 75) if level <= levels[-1]]:
+        kept = np.array([logistic_of(level, middle, 10.0) for middle in (60.0, 50.0, 40.0)])
+        found = at_damage(costs, curves, np.full(3, 1 - kept.mean()))
+        assert found[1] == pytest.approx(np.full(3, (kept[0] - kept[2]) / 2), abs=0.012)
+    assert places[0] == 0 and (curves[0] == pytest.approx(1.0))
+
+
+def test_at_a_measured_level_its_own_numbers_come_back():
     rng = np.random.default_rng(1)
-    bits = np.array([13.8, 7.4, 10.6])
-    costs = Costs(levels=[20, 60, 40], bits=bits, damage=rng.random((3, 5)), separation=rng.random((3, 5)))
-    for asked in (16.0, 14.0, 13.8, 9.0, 7.4):
-        damage, separation = at_bits(costs, asked)
-        for found, values in ((damage, costs.damage), (separation, costs.separation)):
-            by_column = [
-                np.interp(asked, [7.4, 10.6, 13.8, 16], [*values[[1, 2, 0], r], 0.0]) for r in range(5)
-            ]
-            assert found == pytest.approx(by_column)
-    assert at_bits(costs, 7.3) is None
-    none = Costs(levels=[], bits=np.array([]), damage=np.zeros((0, 5)), separation=np.zeros((0, 5)))
-    assert at_bits(none, 8.0) is None and at_damage(none, np.full(5, 0.1)) is None
+    costs = Costs(levels=[20, 40, 60], bits=np.array([13.8, 10.6, 7.4]), kept=rng.random((3, 2, 5)))
+    places, curves = on_the_way(costs)
+    for place in range(3):
+        damage, separation = at_bits(costs, places, curves, costs.bits[place])
+        assert damage == pytest.approx(costs.damage[place]) and separation == pytest.approx(
+            costs.separation[place]
+        )
+        by_loop = [costs.kept[place, 0, r] - costs.kept[place, 1, r] for r in range(5)]
+        assert costs.separation[place] == pytest.approx(by_loop)
+    assert at_bits(costs, places, curves, 7.3) is None
+    assert at_damage(costs, curves, np.full(5, 1 + costs.damage.max())) is None
+    none = Costs(levels=[], bits=np.array([]), kept=np.zeros((0, 2, 5)))
+    places, curves = on_the_way(none)
+    assert at_bits(none, places, curves, 8.0) is None and at_damage(none, curves, np.full(5, 0.1)) is None
 
 
 def test_a_study_with_both_kinds_has_the_figures_of_equal_terms(study):

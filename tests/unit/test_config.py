@@ -207,11 +207,11 @@ MISTAKES = {
     "nothing": ({"study__runs": None}, "study.runs: found nothing; legal: a list"),
     "type": (
         {"training__epochs": "many"},
-        "training.epochs: found 'many' (text); legal: a whole number >= 1",
+        "training.epochs: found 'many' (text); legal: a whole number >= 1 and <= 10000",
     ),
     "fraction": (
         {"training__epochs": 2.5},
-        "training.epochs: found 2.5 (a number); legal: a whole number >= 1",
+        "training.epochs: found 2.5 (a number); legal: a whole number >= 1 and <= 10000",
     ),
     "bound": (
         {"training__warmup": 6},
@@ -464,6 +464,16 @@ def test_every_key_of_the_schema_is_described():
     for path, schema in properties(SCHEMA):
         own = path[:1] == ("training",) and set(schema) == {"default"}
         assert (training[path[-1]] if own else schema)["description"].endswith("."), path
+
+
+def test_every_number_has_an_upper_bound():
+    unbounded = [
+        path
+        for path, schema in properties(SCHEMA)
+        for part in (schema, schema.get("items", {}))
+        if part.get("type") in ("integer", "number") and not {"maximum", "exclusiveMaximum"} & set(part)
+    ]
+    assert unbounded == []
 
 
 def test_the_schema_names_what_the_specs_name():

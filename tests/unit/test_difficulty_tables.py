@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from junkdna.artifacts import write_table
+from junkdna.artifacts import METADATA_KEY, read_table, write_table
 from junkdna.bootstrap import Replicates, example_weights
 from junkdna.difficulty.agreement import agreement_table, kendall, order_sentences, order_table, spearman
 from junkdna.difficulty.estimates import Estimate, Study, estimate_all
@@ -128,6 +128,28 @@ def test_files_of_other_runs_or_examples_are_refused(tmp_path):
     fewer = write(tmp_path / "fewer", made(n=49))
     with pytest.raises(ValueError, match=r"other examples \(49\) than in .*\(50\)"):
         read_outcomes(truth.runs, [*paths[:-1], fewer[-1]])
+
+
+def test_a_diverged_run_or_null_run_is_no_perfect_one(tmp_path):
+    """A loss that is no number must not count as 0: V-information would turn negative, and the run into the best."""
+    truth = made(n=50)
+    paths = write(tmp_path, truth)
+    table = read_table(paths[0])
+    metadata = table.attrs[METADATA_KEY]
+    table.loc[3, "loss"] = np.nan
+    write_table(paths[0], table, metadata)
+    key = {"checkpoint": "net", "task": "easy"}
+    runs = truth.runs.assign(outcome=["diverged"] + ["trained"] * 8, trained=[False] + [True] * 8)
+    found = read_outcomes(runs, paths, [(key | {"seed": 1}, paths[0]), (key | {"seed": 2}, paths[1])])
+    found = found["net", "easy"]
+    assert np.isnan(found.loss[0]).all() and np.isnan(found.prediction[0]).all()
+    assert not found.correct[0].any() and np.isfinite(found.loss[1:]).all()
+    assert found.null_seeds == (2,) and found.null_loss == pytest.approx(truth.loss[[1]], abs=1e-6)
+    assert found.seeds(found.dense()) == found.seeds(found.dense(trained=False)) == [2, 3]
+    alone = read_outcomes(runs, paths, [(key | {"seed": 1}, paths[0])])["net", "easy"]
+    assert alone.null_seeds == () and alone.null_loss.shape == (0, 50)
+    bits = table_of(study("easy"), alone).loc[("easy", "v-information")]
+    assert np.isfinite(bits["value"]) and bits["note"] == "null: label prior of these examples"
 
 
 def test_example_means_are_those_of_the_weighted_sample():

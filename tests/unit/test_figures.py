@@ -1,6 +1,7 @@
 """Figures: what they show, and the files that they become."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pandas as pd
@@ -26,6 +27,15 @@ def marks(spec_or_part: dict) -> list[str]:
     for name in ("layer", "concat", "vconcat", "hconcat"):
         for part in spec_or_part.get(name, []):
             found += marks(part)
+    return found
+
+
+def calculations(part: dict) -> list[dict]:
+    """All steps that compute a field, in any layer of a specification."""
+    found = [step for step in part.get("transform", []) if "calculate" in step]
+    for name in ("layer", "concat", "vconcat", "hconcat"):
+        for each in part.get(name, []):
+            found += calculations(each)
     return found
 
 
@@ -95,6 +105,26 @@ def test_a_figure_holds_the_numbers_of_the_tables(study):
         row["retention_trained"] == pytest.approx(cell["retention_trained"], abs=1e-5) for row in shown
     )
     assert json.dumps(drawn, allow_nan=False)
+
+
+def test_what_is_not_measured_is_drawn_as_nothing_and_said(study):
+    """In Vega's arithmetic 100 * null is 0: a task that was never learnt would be a flat line at 0."""
+    unlearnt = study["cells"]["task"] == "options"
+    cells = study["cells"].assign(measurable=~unlearnt)
+    of_cell = [f"retention_trained{end}" for end in ("", "_low", "_high")]
+    cells[of_cell] = cells[of_cell].mask(unlearnt)
+    of_run = ["retention", "raw_retention"]
+    runs = study["runs"].copy()
+    runs[of_run] = runs[of_run].mask(runs["task"] == "options")
+    drawn = study_figures(cells, runs, AXES)
+    for each in map(spec, drawn.values()):
+        for step in calculations(each):
+            for field in re.findall(r"100 \* (datum\.\w+)", step["calculate"]):
+                assert f"(isValid({field}) ? 100 * {field} : null)" in step["calculate"]
+    performance_of = spec(drawn["performance-made-up-difficulty"])
+    assert any("100 *" in step["calculate"] for step in calculations(performance_of))
+    said = "Not drawn, for dense it is not clearly above chance: options."
+    assert said in performance_of["title"]["subtitle"]
 
 
 def test_regimes_show_only_what_was_run(study):

@@ -152,26 +152,18 @@ def test_sparsegpt_is_laid_out_as_the_weights_are(selection):
         assert (packed.weights[name][~unpack(packed.bits[name], packed.shapes[name])] == 0).all()
 
 
-def test_a_layer_without_statistics_goes_by_magnitude():
-    weights, _, statistics = some_layers()
-    seen = {name: value for name, value in statistics.items() if name.endswith(":odd")}
-    unseen = [name for name in weights if name != "odd"]
-    by_magnitude = build_layerwise_mask(weights, INPUT_DIMS, spec("magnitude", "row", 500), {})
-    by_wanda = build_layerwise_mask(weights, INPUT_DIMS, spec("wanda", "row", 500), seen)
-    assert all(torch.equal(by_magnitude.bits[name], by_wanda.bits[name]) for name in unseen)
-    assert not torch.equal(by_magnitude.bits["odd"], by_wanda.bits["odd"])
-    packed = build_layerwise_mask(weights, INPUT_DIMS, spec("sparsegpt", "layer", 500), seen)
-    for name in unseen:
-        kept = unpack(packed.bits[name], packed.shapes[name])
-        torch.testing.assert_close(packed.weights[name], weights[name] * kept)
-
-
 @pytest.mark.parametrize(
-    ("score", "selection", "kind"), [("wanda", "row", "norms"), ("sparsegpt", "layer", "factors")]
+    ("score", "selection", "kind"),
+    [("wanda", "row", "norms"), ("ria", "global", "norms"), ("sparsegpt", "layer", "factors")],
 )
-def test_statistics_of_no_layer_are_told(score, selection, kind):
-    with pytest.raises(ValueError, match=f"{score} needs {kind}, and the calibration statistics hold none"):
-        build_layerwise_mask(some_layers()[0], INPUT_DIMS, spec(score, selection, 500), {})
+def test_statistics_that_lack_a_layer_are_told(score, selection, kind):
+    weights, _, statistics = some_layers()
+    with pytest.raises(ValueError, match=f"{score} needs the {kind} of every weight, .* lack those of 3"):
+        build_layerwise_mask(weights, INPUT_DIMS, spec(score, selection, 500), {})
+    # One layer without is no layer that goes by its magnitudes.
+    del statistics[f"{kind}:odd"]
+    with pytest.raises(ValueError, match=r"lack those of 1 \(odd\)"):
+        build_layerwise_mask(weights, INPUT_DIMS, spec(score, selection, 500), statistics)
 
 
 def test_weights_that_are_no_numbers_have_no_order():

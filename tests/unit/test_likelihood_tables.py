@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from junkdna.aggregate import aggregate
-from junkdna.artifacts import write_table
+from junkdna.artifacts import read_table, write_table
 from junkdna.cautions import study_cautions
 from junkdna.difficulty.measure import measure_difficulty
 from junkdna.figures import study_figures
@@ -89,6 +89,26 @@ def test_worse_than_the_unigram_model_is_a_fact_and_no_failed_training(tables):
     curves = tables["curves"]
     pruned = curves[curves["family"] == "magnitude"]
     assert (pruned["regime"] == "zero-shot").all() and pruned["s50"].between(30, 60).all()
+
+
+def test_text_that_diverged_has_no_likelihood(study, tmp_path):
+    """A log-probability that is no number must not count as 0, the best there is: perplexity 1, retention 2."""
+    keys, folders, _ = study
+    path = tmp_path / "broken"
+    path.mkdir()
+    place = [key["recipe"] for key in keys].index("magnitude-u60")
+    table = read_table(folders[place] / "predictions.parquet")
+    write_table(path / "metrics.parquet", read_table(folders[place] / "metrics.parquet"), keys[place])
+    write_table(path / "predictions.parquet", table.assign(prediction=np.nan, loss=np.nan), keys[place])
+    where = [path if at == place else folder for at, folder in enumerate(folders)]
+    made = aggregate(where, expected=keys, tasks=TASKS, recipes=RECIPES, axes={}, draws=50)
+    run = made["runs"].iloc[place]
+    assert run["outcome"] == "diverged" and np.isnan([run["score"], run["retention"], run["score_low"]]).all()
+    cells = made["cells"].set_index(["checkpoint", "recipe"]).loc[("large", "magnitude-u60")]
+    assert np.isnan([cells["score"], cells["retention_trained"]]).all() and cells["n_diverged"] == 1
+    rows = cell_rows(made["cells"])
+    at = [column["name"] for column in rows["header"]].index("perplexity")
+    assert rows["rows"][made["cells"]["n_diverged"].to_numpy().argmax()][at] == "\N{EN DASH}"
 
 
 def test_one_seed_is_enough_where_it_decides_nothing(tables):

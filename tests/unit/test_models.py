@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from junkdna.artifacts import sha256
+from junkdna.decoders import load_causal
 from junkdna.models import load_classifier, prunable_weights, read_body
 
 ENCODER = {
@@ -114,6 +116,25 @@ def test_scope_paper_leaves_out_whatever_is_called_embed(tmp_path):
     folder = save(tmp_path, "LlamaModel", transformers.LlamaConfig(**ENCODER))
     paper = prunable_weights(load_classifier(folder, 2, seed=0), "paper")
     assert list(paper) == [*read_body(folder), "head:score.weight"]
+
+
+def test_scope_paper_leaves_out_biases_and_norms_by_name(tmp_path):
+    # T5's biases of relative positions are 2-D. A name is told apart by case, as in the paper's code.
+    config = transformers.T5Config(
+        vocab_size=31, d_model=8, d_kv=4, d_ff=12, num_layers=1, num_heads=2, decoder_start_token_id=0
+    )
+    model = load_classifier(save(tmp_path / "t5", "T5ForConditionalGeneration", config), 2, seed=0)
+    flat = {name for name, parameter in model.named_parameters() if parameter.ndim == 2}
+    spared = {name for name in flat if "relative_attention_bias" in name or "embed" in name}
+    assert len(spared) == 2
+    paper = prunable_weights(model, "paper")
+    assert {f"transformer.{name}" for name in paper if not name.startswith("head:")} | {
+        name.removeprefix("head:") for name in paper if name.startswith("head:")
+    } == flat - spared
+    model.transformer.normal = torch.nn.Linear(3, 2)
+    model.transformer.Norm = torch.nn.Linear(3, 2)
+    found = prunable_weights(model, "paper")
+    assert "Norm.weight" in found and "normal.weight" not in found
 
 
 def test_body_is_the_model_itself_and_holds_no_embedding_norm_or_bias(bert, gpt2):
@@ -243,6 +264,11 @@ def test_an_incomplete_checkpoint_is_refused(bert, tmp_path):
     ("changes", "message"),
     [
         ({"num_hidden_layers": 3}, "fit BertForSequenceClassification .*layer.2.* is missing; and 13 more"),
+        # Two layers in the file, and the model takes one.
+        (
+            {"num_hidden_layers": 1},
+            r"\(the model has no place for 16 tensors of the body, such as bert\.encoder\.layer\.1\.\S+\)$",
+        ),
         ({"intermediate_size": 10}, r"weight is \[12, 8\] in the file, \[10, 8\] by config.json"),
         ({"model_type": "roberta"}, "fit RobertaForSequenceClassification .* is missing"),
         ({"model_type": "vit", "architectures": ["ViTModel"]}, "architecture ViTModel .* no sequence class"),
@@ -253,3 +279,78 @@ def test_weights_that_do_not_belong_to_the_configuration_are_refused(changes, me
     edit_config(bert, **changes)
     with pytest.raises(ValueError, match=message):
         load_classifier(bert, 2, seed=0)
+
+
+def test_layers_that_the_model_does_not_take_are_refused_in_a_file_of_the_base_model_too(tmp_path):
+    folder = save(tmp_path / "base", "BertModel", transformers.BertConfig(**ENCODER))
+    edit_config(folder, num_hidden_layers=1)
+    with pytest.raises(
+        ValueError, match=r"has no place for 16 tensors of the body, such as encoder\.layer\.1\."
+    ):
+        load_classifier(folder, 2, seed=0)
+    folder = save(tmp_path / "llama", "LlamaForCausalLM", transformers.LlamaConfig(**ENCODER))
+    edit_config(folder, num_hidden_layers=1)
+    for load in (load_causal, lambda folder: load_classifier(folder, 2, seed=0)):
+        with pytest.raises(
+            ValueError, match=r"has no place for 9 tensors of the body, such as model\.layers\.1\."
+        ):
+            load(folder)
+
+
+def test_biases_and_adapters_that_the_configuration_does_not_know_are_refused(tmp_path):
+    folder = save(tmp_path, "LlamaForCausalLM", transformers.LlamaConfig(**ENCODER, attention_bias=True))
+    edit_config(folder, attention_bias=False)
+    with pytest.raises(ValueError, match=r"has no place for 8 .* model\.layers\.0\.self_attn\.k_proj\.bias"):
+        load_causal(folder)
+
+
+def test_what_a_file_holds_for_its_own_task_may_be_left_over(tmp_path):
+    config = transformers.BertConfig(**ENCODER)
+    for name in ("BertForPreTraining", "BertForQuestionAnswering", "BertForTokenClassification"):
+        assert len(prunable_weights(load_classifier(save(tmp_path / name, name, config), 2, 0), "body")) == 12
+    # RoBERTa's classifier has no pooler, its base model has.
+    config = transformers.RobertaConfig(**ENCODER)
+    for name in ("RobertaModel", "RobertaForMaskedLM", "RobertaForSequenceClassification"):
+        assert len(prunable_weights(load_classifier(save(tmp_path / name, name, config), 2, 0), "body")) == 12
+    config = transformers.LlamaConfig(**ENCODER, tie_word_embeddings=True)
+    folder = save(tmp_path / "llama", "LlamaForSequenceClassification", config)
+    tensors = load_file(folder / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+    tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(2)
+    tensors["model.layers.0.self_attn.masked_bias"] = torch.tensor(-1e9)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    assert load_classifier(folder, 2, seed=0).missing_from_checkpoint == frozenset()
+    assert load_causal(folder).config.vocab_size == 31
+
+
+def test_funnel_is_loaded_with_and_without_its_decoder(tmp_path):
+    config = transformers.FunnelConfig(
+        vocab_size=31, block_sizes=[1, 1], d_model=8, n_head=2, d_head=4, d_inner=12, num_decoder_layers=1
+    )
+    for name in ("FunnelForMaskedLM", "FunnelBaseModel"):
+        model = load_classifier(save(tmp_path / name, name, config), 2, seed=0)
+        assert all("classifier" in name for name in model.missing_from_checkpoint)
+    edit_config(tmp_path / "FunnelForMaskedLM", block_sizes=[1], block_repeats=[1])
+    with pytest.raises(ValueError, match=r"has no place for \d+ .* funnel\.encoder\.blocks\.1\."):
+        load_classifier(tmp_path / "FunnelForMaskedLM", 2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        ("experts.2.w1", r"model.layers.1.block_sparse_moe.experts.2.w1.weight is missing"),
+        ("experts.2.", r"layers.1.mlp.experts.down_proj is \[3, 8, 12\] in the file, \[4, 8, 12\] by config"),
+        ("experts.", r"layers.1.mlp.experts.down_proj is missing"),
+    ],
+)
+def test_a_missing_expert_is_told(lost, told, tmp_path):
+    config = transformers.MixtralConfig(**ENCODER, num_key_value_heads=1, num_local_experts=4)
+    folder = save(tmp_path, "MixtralForCausalLM", config)
+    tensors = load_file(folder / "model.safetensors")
+    gone = sorted(name for name in tensors if lost in name and "layers.1." in name)
+    kept = {name: tensor for name, tensor in tensors.items() if name not in gone}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    for load in (load_causal, lambda folder: load_classifier(folder, 2, seed=0)):
+        with pytest.raises(ValueError, match=told) as caught:
+            load(folder)
+        assert "CONVERSION" not in str(caught.value)

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from architectures import ARCHITECTURES, save_checkpoint
+from architectures import ARCHITECTURES, INPUT_DIMS, save_checkpoint
 from junkdna.artifacts import read_metadata
 from junkdna.compression.hessian import upper_inverse_factor
 from junkdna.compression.quantization import QuantSpec, dequantize, fake_quantize
@@ -26,7 +26,7 @@ def test_the_file_gives_the_rounded_weights_of_every_architecture(architecture, 
     body = read_body(tmp_path / "model")
     weights = {name: entry.tensor.detach() for name, entry in body.items()}
     dims = {name: entry.input_dim for name, entry in body.items()}
-    assert set(dims.values()) == ({0} if architecture == "gpt2" else {1})
+    assert set(dims.values()) == INPUT_DIMS.get(architecture, {1})
     path = tmp_path / "quantized.safetensors"
     write_quantized(path, quantize_weights(weights, dims, spec), dims, spec, code="x")
     found = read_dequantized(path)
@@ -57,10 +57,10 @@ def test_gptq_weights_come_back_from_their_file(tmp_path):
     dims = {"wide": 1, "turned": 0}
     inputs = torch.randn(200, 24, generator=draw)
     factors = {name: upper_inverse_factor(inputs.t() @ inputs) for name in ("wide", "turned")}
-    weights["unseen"], dims["unseen"] = torch.randn(5, 24, generator=draw), 1
     spec = QuantSpec(method="gptq", bits=3, group=8, symmetric=False)
     made = quantize_weights(weights, dims, spec, factors)
-    write_quantized(tmp_path / "q.safetensors", made, dims, spec, code="x")
+    write_quantized(tmp_path / "q.safetensors", made, dims, spec, code="x", unseen=["wide"])
+    assert json.loads(read_metadata(tmp_path / "q.safetensors")["unseen"]) == ["wide"]
     for name, each in read_quantized(tmp_path / "q.safetensors").items():
         assert torch.equal(each.codes, made[name].codes)
         assert torch.equal(each.scales, made[name].scales)
@@ -70,8 +70,7 @@ def test_gptq_weights_come_back_from_their_file(tmp_path):
     assert found["turned"].shape == (24, 6)
     rounded = quantize_weights(weights, dims, QuantSpec(method="rtn", bits=3, group=8, symmetric=False))
     assert not torch.equal(made["wide"].codes, rounded["wide"].codes)
-    # Without a factor, as with one that couples no inputs.
-    assert torch.equal(made["unseen"].codes, rounded["unseen"].codes)
+    # With one that couples no inputs.
     apart = quantize_weights({"wide": weights["wide"]}, dims, spec, {"wide": torch.eye(24)})
     assert torch.equal(apart["wide"].codes, rounded["wide"].codes)
 
@@ -79,7 +78,7 @@ def test_gptq_weights_come_back_from_their_file(tmp_path):
 def test_what_cannot_be_quantized_is_told():
     spec = QuantSpec(method="gptq", bits=4, group=0, symmetric=True)
     rtn = QuantSpec(method="rtn", bits=4, group=0, symmetric=True)
-    with pytest.raises(ValueError, match="gptq needs factors of Hessians, and the statistics hold none"):
+    with pytest.raises(ValueError, match=r"gptq needs the factors of every weight, .* lack those of 1 \(a\)"):
         quantize_weights({"a": torch.ones(2, 3)}, {"a": 1}, spec, {"b": torch.eye(3)})
     with pytest.raises(ValueError, match="a holds a weight that is NaN or infinite"):
         quantize_weights({"a": torch.tensor([[1.0, float("nan")]])}, {"a": 1}, rtn)

@@ -51,11 +51,12 @@ def rtn_grid(values: np.ndarray, bits: int, symmetric: bool) -> tuple[np.ndarray
 
 def reference_gptq(weight: np.ndarray, hessian: np.ndarray, spec: QuantSpec) -> np.ndarray:
     weight, hessian = weight.copy(), damped(hessian)
-    out = np.empty_like(weight)
+    out, given = np.empty_like(weight), weight.copy()
     size = spec.group or weight.shape[1]
     for column in range(weight.shape[1]):
         if column % size == 0:
-            scale, zero = rtn_grid(weight[:, column : column + size], spec.bits, spec.symmetric)
+            # The grid of a group is that of the weights as they were, as far as others have moved by now.
+            scale, zero = rtn_grid(given[:, column : column + size], spec.bits, spec.symmetric)
         low = 1 if spec.symmetric else 0
         codes = np.clip(np.round(weight[:, column] / scale) + zero, low, 2**spec.bits - 1)
         out[:, column] = (codes - zero) * scale
@@ -120,6 +121,16 @@ def test_gptq_follows_the_reference(bits, group, symmetric):
     same = np.isclose(made.numpy(), expected, rtol=1e-4, atol=1e-6)
     assert same.all(axis=1).mean() >= 0.75
     assert same.mean() >= 0.95
+
+
+@pytest.mark.parametrize(("columns", "group"), [(200, 16), (300, 64), (300, 128), (200, 0)])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_grids_are_those_of_the_weights_as_they_were(columns, group, symmetric):
+    weight, x = layer(24, columns, 600)
+    spec = QuantSpec(method="gptq", bits=2, group=group, symmetric=symmetric)
+    made, plain = quantize_gptq(weight, factor_of(x), spec), quantize_rtn(weight, spec)
+    assert torch.equal(made.scales, plain.scales) and torch.equal(made.zeros, plain.zeros)
+    assert not torch.equal(made.codes, plain.codes)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.8])

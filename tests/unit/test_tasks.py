@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import runpy
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -215,6 +217,84 @@ def test_the_environment_decides_where_from(hub, tmp_path):
     assert {path.name for path in (tmp_path / "elsewhere").iterdir()} >= {"hub", "datasets"}
 
 
+# Damage
+
+
+def cached(home: Path, pattern: str) -> Path:
+    """The one file of a cache that a pattern names, without the links that lead to it."""
+    (found,) = {path.resolve() for path in home.glob(pattern)}
+    return found
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+PARQUET = "hub/datasets--*/snapshots/*/main/train-*.parquet"
+ARROW = "datasets/**/*-train.arrow"
+
+
+def test_a_damaged_download_is_fetched_again(hub, tmp_path, capsys):
+    hub.flip_downloads = 1
+    tables, _ = from_hub()
+    damaged = re.search(
+        r"tasks.pairs.source.hub: 'tests/sentences': (\S+) .*damaged: the hub promises",
+        capsys.readouterr().out,
+    )
+    assert "/blobs/" in damaged[1] and len(Path(damaged[1]).name) == 64
+    assert sorted(tables["train"]["text"]) == sorted(pairs(40)["first"])
+    asked = len(hub.requests)
+    from_hub()
+    assert not [line for line in hub.requests[asked:] if line.endswith(".parquet") and line.startswith("GET")]
+
+
+def test_a_download_that_is_damaged_twice_is_told_and_does_not_stay(hub, tmp_path):
+    hub.flip_downloads = 99
+    with pytest.raises(RuntimeError, match="tasks.pairs.source.hub: .*/blobs/.*damaged: .*second time too"):
+        from_hub()
+    assert not list((tmp_path / "home").glob(PARQUET))
+    hub.flip_downloads = 0
+    assert sorted(from_hub()[0]["train"]["text"]) == sorted(pairs(40)["first"])
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize(
+    "spoil", [flip, lambda file: file.write_bytes(b""), lambda file: file.write_bytes(b"<html>")]
+)
+@pytest.mark.parametrize(
+    "pattern", [PARQUET, ARROW, "hub/datasets--*/snapshots/*/README.md", "datasets/**/dataset_info.json"]
+)
+def test_a_cache_that_rots_is_found_and_filled_again(pattern, spoil, prepared, hub, tmp_path):
+    expected, home = from_hub()[0]["train"], tmp_path / "home"
+    spoil(cached(home, pattern))
+    if not prepared:
+        shutil.rmtree(home / "datasets")
+    pd.testing.assert_frame_equal(from_hub()[0]["train"], expected)
+    pd.testing.assert_frame_equal(from_hub()[0]["train"], expected)
+    assert hub.downloads("train-00000-of-00001.parquet") == 1 + (pattern == PARQUET)
+
+
+def test_what_others_prepared_from_a_damaged_file_is_not_taken(hub, tmp_path):
+    expected = from_hub()[0]["train"]
+    home = tmp_path / "home"
+    flip(cached(home, ARROW))
+    cached(home, "datasets/**/junkdna.json").unlink()
+    pd.testing.assert_frame_equal(from_hub()[0]["train"], expected)
+
+
+def test_damage_out_of_reach_of_the_hub_names_what_to_delete(hub, tmp_path, monkeypatch):
+    from_hub()
+    arrow = cached(tmp_path / "home", ARROW)
+    flip(arrow)
+    point_clients_at(monkeypatch, "http://127.0.0.1:9", tmp_path / "home", offline=True)
+    with pytest.raises(
+        RuntimeError, match=f"tasks.pairs.source.hub: .*{arrow.parent} is not what was prepared"
+    ):
+        from_hub()
+
+
 # Files
 
 
@@ -230,7 +310,8 @@ def test_every_kind_of_file_gives_the_same(tmp_path, hub):
     for suffix in ("parquet", "csv", "tsv", "jsonl"):
         path = str(tmp_path / f"data.{suffix}")
         tables, manifest = fetch_task(
-            PAIR | {"source": {"path": {"train": path, "validation": path}}}, name="mine"
+            PAIR | {"labels": ["0", "1"], "source": {"path": {"train": path, "validation": path}}},
+            name="mine",
         )
         assert manifest["files"]["train"]["size"] == Path(path).stat().st_size
         found.append(tables["train"])
@@ -269,6 +350,91 @@ def test_files_that_are_not_there_or_not_what_they_seem(tmp_path):
             fetch_task(PAIR | {"source": {"path": paths}}, name="mine")
 
 
+@pytest.mark.parametrize(
+    ("suffix", "text", "message"),
+    [
+        # A field more or fewer than the header: once the row began one column late, or lost its first clause.
+        (
+            "csv",
+            "text,label\nfine,pos\ngood,pos,neg\n",
+            "1 of 2 rows do not fit the header, .*'text', 'label': line 3 has 3",
+        ),
+        (
+            "csv",
+            "text,label\nwell, well,pos\nbad, bad,neg\n",
+            "2 of 2 rows do not fit .*line 2 has 3; .* double quotes",
+        ),
+        ("csv", 'text,label\n\n"a\nb",pos\nalone\n', "1 of 2 rows do not fit .*line 5 has 1"),
+        (
+            "tsv",
+            "text\tlabel\ngood\tpos\tneg\nfine\tpos\n",
+            "1 of 2 rows do not fit .*line 2 has 3; .*no tab",
+        ),
+        ("tsv", "text\tlabel\ngood, pos\n", "1 of 1 rows do not fit .*line 2 has 1"),
+        ("csv", 'text,label\n"open,pos\ngood,neg\n', "line 2: unexpected end of data"),
+        ("csv", 'text,label\ngood,neg\n"a"b,pos\n', "line 3: .*written twice"),
+        ("csv", "text,text,label\na,b,pos\n", "the column 'text' is there 2 times"),
+        ("csv", "", "it is empty"),
+        (
+            "jsonl",
+            '{"text": "a", "label": "pos"}\n\n{"text": "b"}\n',
+            "1 of 2 rows have no key 'label', line 3 is the first",
+        ),
+        ("jsonl", '{"text": "a", "label": "pos"}\n["b", "neg"]\n', "line 2 is no object"),
+        (
+            "jsonl",
+            '{"text": "a", "label": "pos", "label": "neg"}\n',
+            "line 1: the key 'label' is there 2 times",
+        ),
+    ],
+)
+def test_rows_that_do_not_fit_are_told_with_their_line(tmp_path, suffix, text, message):
+    (tmp_path / f"bad.{suffix}").write_text(text)
+    (tmp_path / "good.csv").write_text("text,label\na,pos\nb,neg\n")
+    paths = {"train": str(tmp_path / f"bad.{suffix}"), "validation": str(tmp_path / "good.csv")}
+    entry = ONE | {"labels": ["pos", "neg"], "source": {"path": paths}}
+    with pytest.raises(
+        ValueError, match=f"tasks.mine.source.path.train: .*bad.{suffix} cannot be read as .*{message}"
+    ):
+        fetch_task(entry, name="mine")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl"])
+def test_a_file_in_another_encoding_names_its_line(tmp_path, suffix):
+    rows = [("text", "label"), *[("x" * 100, "pos")] * 20_000, ("\u00e9", "neg")]
+    join = {
+        "csv": ",".join,
+        "tsv": "\t".join,
+        "jsonl": lambda row: json.dumps(dict(zip(*rows[:1], row, strict=True)), ensure_ascii=False),
+    }
+    lines = [join[suffix](row) for row in rows[suffix == "jsonl" :]]
+    (tmp_path / f"bad.{suffix}").write_text("\n".join(lines), encoding="latin-1")
+    (tmp_path / f"good.{suffix}").write_text("\n".join(lines), encoding="utf-8-sig")
+    for name in ("bad", "good"):
+        entry = ONE | {
+            "labels": ["pos", "neg"],
+            "source": {"path": dict.fromkeys(("train", "validation"), str(tmp_path / f"{name}.{suffix}"))},
+        }
+        if name == "good":
+            assert len(fetch_task(entry, name="mine")[0]["train"]) == 20_001
+            continue
+        with pytest.raises(ValueError, match=f"path.train: .*line {len(lines)} is no UTF-8 .byte 0xe9"):
+            fetch_task(entry, name="mine")
+
+
+def test_a_csv_with_unnamed_columns_long_texts_and_quotes(tmp_path):
+    long = "word, " * 100_000
+    table = pd.DataFrame({"text": [long, 'say "no"', "two\nlines"], "label": ["pos", "neg", "pos"]})
+    table.to_csv(tmp_path / "data.csv")  # with the numbers of its rows, in a column without a name
+    paths = dict.fromkeys(("train", "validation"), str(tmp_path / "data.csv"))
+    found = fetch_task(ONE | {"labels": ["pos", "neg"], "source": {"path": paths}}, name="mine")[0]["train"]
+    assert set(zip(found["text"], found["label"], strict=True)) == {
+        (long, 0),
+        ('say "no"', 1),
+        ("two\nlines", 0),
+    }
+
+
 # Columns and labels
 
 ONE = {"format": "classification", "columns": {"text": "text", "label": "label"}}
@@ -278,10 +444,10 @@ CHOICE = {"format": "choice", "columns": {"text": "text", "options": "options", 
 @pytest.mark.parametrize(
     ("values", "labels", "expected"),
     [
-        ([0, 1, 1], ["no", "yes"], [0, 1, 1]),
+        ([0, 1, 1], ["0", "1"], [0, 1, 1]),
         (["yes", "no", "no"], ["no", "yes"], [1, 0, 0]),
-        (["1", "0", "1"], ["no", "yes"], [1, 0, 1]),
-        ([1.0, 0.0, 1.0], ["no", "yes"], [1, 0, 1]),
+        (["1", "0", "1"], ["1", "0"], [0, 1, 0]),
+        ([1.0, 0.0, 1.0], ["0", "1"], [1, 0, 1]),
         ([True, False, True], ["false", "true"], [1, 0, 1]),
         ([1, 2, 1], ["1", "2"], [0, 1, 0]),
         (["1", "2", "1"], ["2", "1"], [1, 0, 1]),
@@ -289,7 +455,7 @@ CHOICE = {"format": "choice", "columns": {"text": "text", "options": "options", 
         ([0, 2, 1], None, [0, 2, 1]),
     ],
 )
-def test_labels_are_names_or_numbers(tmp_path, values, labels, expected):
+def test_labels_are_names(tmp_path, values, labels, expected):
     columns = {"text": ["a", "b", "c"], "label": values}
     tables, manifest = from_files(tmp_path, columns, **ONE, labels=labels)
     found = tables["train"].sort_values("text")["label"]
@@ -308,6 +474,11 @@ def test_the_names_of_the_source_are_followed_in_any_order():
         (["a", "b", "c"], ["a", "b"], "labels: found 'c' as labels of 'train'; legal: a, b"),
         (["a", "b", "a"], None, "labels: found 'a', 'b' as labels of 'train'; the key is missing"),
         ([0, 1, 5], ["a", "b"], "labels: found '0', '1', '5' as labels"),
+        # Once taken for places: every "1" became class 2, and five stars the class of four.
+        ([1, 2, 0], ["1", "2"], "labels: found '0' as labels of 'train'; legal: 1, 2"),
+        ([1, 4, 0], list("12345"), "labels: found '0' as labels of 'train'; legal: 1, 2, 3, 4, 5"),
+        ([0, 1, 1], ["no", "yes"], "labels: found '0', '1' as labels .*: labels: .\"0\", \"1\".$"),
+        ([0.5, 1, 1], ["0", "1"], "labels: found '0.5' as labels"),
         ([0, 1, -1], ["a", "b"], "columns.label: 1 of 3 rows of 'train' have no label.*withheld"),
         ([-1, -1, -1], ["a", "b"], "columns.label: 3 of 3 rows"),
         ([0, None, None], ["a", "b"], "columns.label: 2 of 3 rows"),
@@ -317,6 +488,37 @@ def test_the_names_of_the_source_are_followed_in_any_order():
 def test_labels_that_are_none(tmp_path, values, labels, message):
     with pytest.raises(ValueError, match=f"tasks.mine.{message}"):
         from_files(tmp_path, {"text": ["a", "b", "c"], "label": values}, **ONE, labels=labels)
+
+
+def test_a_stray_label_in_the_validation_split_shifts_nothing(tmp_path):
+    train, validation = {"text": ["a", "b"], "label": [1, 2]}, {"text": ["a", "b"], "label": [0, 1]}
+    with pytest.raises(
+        ValueError, match="tasks.mine.labels: found '0' as labels of 'validation'; legal: 1, 2"
+    ):
+        from_files(tmp_path, train, validation, **ONE, labels=["1", "2"])
+
+
+def test_numbers_are_places_only_where_the_source_names_them(hub, tmp_path):
+    plain = save_dataset(tmp_path / "plain", pairs(8), pairs(4, 100))
+    hub.repositories["datasets", REPO] = {"main": plain}
+    with pytest.raises(
+        ValueError, match="tasks.pairs.labels: found '0', '1' as labels of 'train'; legal: yes, no"
+    ):
+        from_hub()
+    tables, manifest = from_hub(PAIR | {"labels": ["1", "0"]})
+    assert (tables["train"]["label"] == 1 - tables["train"]["text"].str[5:].astype(int) % 2).all()
+    assert manifest["labels"] == ["1", "0"]
+
+
+def test_withheld_labels_of_the_hub_are_counted(hub, tmp_path):
+    withheld = pairs(4, 100) | {"label": [-1, 0, -1, 1]}
+    hub.repositories["datasets", REPO] = {
+        "main": save_dataset(tmp_path / "w", pairs(8), withheld, ["yes", "no"])
+    }
+    with pytest.raises(
+        ValueError, match="tasks.pairs.columns.label: 2 of 4 rows of 'validation' have no label"
+    ):
+        from_hub()
 
 
 def test_texts_that_are_none(tmp_path):
@@ -376,6 +578,21 @@ def test_choices_that_are_none(tmp_path):
         from_files(tmp_path, columns | {"options": [["x", "y"], "xy"]}, **CHOICE)
     with pytest.raises(ValueError, match="columns.options: 1 of 4 rows of 'train' have no 'options'"):
         from_files(tmp_path, columns | {"options": [["x", None], ["x", "y"]]}, **CHOICE)
+
+
+@pytest.mark.parametrize("answers", [[1, 2, 1, 2], [1, 2, 1, 0], [0, 1, 0, 1]])
+def test_answers_that_may_count_from_1_need_their_names(tmp_path, answers):
+    columns = {"text": list("abcd"), "options": [["x", "y", "z"]] * 4, "label": answers}
+    with pytest.raises(
+        ValueError, match="tasks.mine.labels: missing; no row of 'train' has its first option"
+    ) as told:
+        # The last of them has its two ends in place only if its options were two.
+        from_files(tmp_path, columns | ({"label": [1, 1, 2, 1]} if 2 in answers else {}), **CHOICE)
+    assert 'labels: ["0", "1", ...], or ["1", "2", ...]' in str(told.value)
+    found = from_files(tmp_path, columns, **CHOICE, labels=["0", "1", "2"])[0]["train"].sort_values("text")[
+        "label"
+    ]
+    assert found.tolist() == answers
 
 
 def test_paths_into_columns_say_what_there_is():

@@ -98,6 +98,14 @@ def test_padded_rows_hold_the_sequences(segments):
         assert "token_type_ids" not in batches[0].inputs
 
 
+def test_rows_padded_on_the_left_end_with_their_sequences():
+    data = load_data(make_tokens([3, 1, 5, 2], segments=True), CPU, left=True)
+    (batch,) = pad_batches(data, [np.array([3, 2, 0])])
+    assert batch.inputs["input_ids"].tolist() == [[0, 0, 0, 10, 11], [5, 6, 7, 8, 9], [0, 0, 1, 2, 3]]
+    assert batch.inputs["attention_mask"].tolist() == [[0, 0, 0, 1, 1], [1] * 5, [0, 0, 1, 1, 1]]
+    assert batch.inputs["token_type_ids"].tolist() == [[0, 0, 0, 1, 0], [0, 1, 0, 1, 0], [0, 0, 0, 1, 0]]
+
+
 def test_options_of_an_example_stay_together():
     tokens = make_tokens([2, 3, 1, 1, 4, 2], options=[0, 2, 5, 6])
     data = load_data(tokens, CPU)

@@ -195,7 +195,14 @@ def test_the_state_of_another_training_is_passed_over(checkpoint, tmp_path, capf
     assert "another training" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("damage", ["empty", "short", "half", "header", "text", "list"])
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["empty", "short", "half", "header", "text", "list", "bit of a weight", "bit of the record", "tail"],
+)
 def test_a_broken_state_is_passed_over_with_a_warning(checkpoint, tmp_path, capfd, whole, damage):
     state = tmp_path / "state.safetensors"
     leave_state(checkpoint, state)
@@ -207,11 +214,16 @@ def test_a_broken_state_is_passed_over_with_a_warning(checkpoint, tmp_path, capf
         "header": content[:8] + b"\xff" * 64 + content[72:],
         "text": b"not a state at all, but long enough to be taken for one",
         "list": (2).to_bytes(8, "little") + b"[]",
+        "bit of a weight": flipped(content, len(content) * 3 // 4),
+        "bit of the record": flipped(content, content.index(b"total_examples") + 20),
+        # The state of the random generator is among the last tensors.
+        "tail": content[: -len(content) // 5] + bytes(len(content) // 5),
     }
     state.write_bytes(broken[damage])
     outcome = run(checkpoint, state)
     assert_same(whole, outcome)
-    assert "warning: state" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert f"warning: state {state} cannot be used" in told and "starting afresh" in told
     assert not state.exists()
 
 

@@ -50,7 +50,7 @@ def run(tmp_path):
         )
 
     yield start
-    subprocess.run(["pkill", "-f", f"junkdna.warm {tmp_path}"], check=False)
+    subprocess.run(["pkill", "-f", f"junkdna.warm.py {tmp_path}"], check=False)
 
 
 def test_runs_in_another_process_with_the_same_surroundings(run, tmp_path):
@@ -107,3 +107,51 @@ def test_settings_that_libraries_read_on_import_are_those_of_the_job(run, tmp_pa
     for endpoint in ("http://127.0.0.1:1", "http://127.0.0.1:2"):
         run("0", HF_ENDPOINT=endpoint).communicate(timeout=60)
         assert (tmp_path / "seen").read_text() == endpoint
+
+
+def test_a_server_of_another_path_does_not_lend_its_package(run, tmp_path):
+    """The first job found the package by a path that means nothing where the server stands."""
+    workflow = Path(__file__).parents[2] / "workflow"
+    (tmp_path / "script.py").write_text(
+        "import sys\nfrom junkdna.warm import enter\nenter()\n"
+        "import junkdna.grid\nopen(sys.argv[1], 'w').write(junkdna.grid.__file__)\n"
+    )
+    for path in (os.path.relpath(workflow, tmp_path), str(workflow)):
+        job = run("0", PYTHONPATH=path)
+        _, err = job.communicate(timeout=60)
+        assert job.returncode == 0, err
+        assert (tmp_path / (tmp_path / "seen").read_text()).resolve() == workflow / "junkdna/grid.py"
+
+
+@pytest.mark.parametrize("broken", ["file at the address", "file for the folder", "dead socket"])
+def test_broken_files_of_the_server_hold_no_job(run, tmp_path, broken):
+    run("0").communicate(timeout=60)
+    folder = tmp_path / f"junkdna-{os.getuid()}"
+    (address,) = (path for path in folder.iterdir() if not path.suffix)
+    subprocess.run(["pkill", "-f", f"junkdna.warm.py {tmp_path}"], check=False)
+    if broken == "file at the address":
+        address.unlink(missing_ok=True)
+        address.write_text("no socket")
+    elif broken == "file for the folder":
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+        folder.write_text("no folder")
+    job = run("7")
+    _, err = job.communicate(timeout=60)
+    assert job.returncode == 7, err
+    assert ("no warm process" in err) == (broken == "file for the folder")
+
+
+def test_a_server_that_hangs_holds_no_job_for_ever(run, tmp_path):
+    script = tmp_path / "script.py"
+    patience = "import junkdna.warm\njunkdna.warm.PATIENCE_SECONDS = 1\nenter()"
+    script.write_text(SCRIPT.replace("\nenter()", f"\n{patience}", 1))
+    run("0").communicate(timeout=60)
+    server = ["-f", f"junkdna.warm.py {tmp_path}"]
+    subprocess.run(["pkill", "-STOP", *server], check=True)
+    job = run("7")
+    job.communicate(timeout=60)
+    subprocess.run(["pkill", "-CONT", *server], check=True)
+    assert job.returncode == 7
+    assert int((tmp_path / "seen").read_text().split()[2]) == job.pid

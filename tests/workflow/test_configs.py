@@ -29,6 +29,29 @@ def test_a_wrong_config_gives_one_clear_error(fresh):
     assert "Traceback" not in said
 
 
+def test_what_yaml_would_swallow_and_files_that_are_not_there(fresh):
+    text = (fresh / "tiny.yaml").read_text()
+    twice = text.replace("version: 1\n", "version: 1\n    metric: mcc\n", 1)
+    (fresh / "wrong.yaml").write_text(twice)
+    done = snakemake(fresh, "--dry-run", config="wrong.yaml")
+    said = done.stdout + done.stderr
+    assert "tasks.tiny-easy.metric: found in line" in said and "wrong.yaml and again in line" in said
+    own = """
+    source: {path: {train: t.csv, validation: resources/reference/human.csv}}
+    format: classification
+    columns: {text: slug, label: metric}
+    labels: [accuracy, mcc]
+    metric: accuracy
+    version: 1
+"""
+    base = "\n    base: tiny-easy\n    source: {generate: {task: fact}}\n"
+    (fresh / "wrong.yaml").write_text(text.replace(base, own))
+    done = snakemake(fresh, "--dry-run", config="wrong.yaml")
+    said = done.stdout + done.stderr
+    assert "tasks.tiny-hard.source.path.train: found 't.csv', which is no file" in said
+    assert said.count("source.path") == 1 and "Traceback" not in said
+
+
 def test_plan_prices_what_is_missing(workspace):
     done = snakemake(workspace, "plan")
     said = done.stdout + done.stderr

@@ -1,23 +1,26 @@
-"""What the inputs of each prunable layer look like on calibration text: the statistics that scores ask for.
+"""What the inputs of each prunable matrix look like on calibration text: the statistics that scores ask for.
 
-Hooks on the whole model see every layer's inputs as they are in a forward pass, so no layer loop is written
-anew here and any architecture goes.
+The model runs as a whole and its products are watched (`junkdna.watching`), so no layer loop is written anew here
+and any architecture goes. It sees one sequence at a time: nothing is padded, so every row of every input counts,
+whatever its shape.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from junkdna.inputs import Sums, one_by_one, padded_lengths
+from junkdna.matrices import PrunableWeight, owner_of
 from junkdna.models import prunable_weights
 from junkdna.tokens import Tokens
-from junkdna.training.batches import load_data, order_evaluation, pad_batches
+from junkdna.training.batches import load_data, pad_batches
+from junkdna.training.fitting import check_tokens
+from junkdna.watching import Watch
 
-# Padded tokens of a forward pass.
-MAX_TOKENS = 4096
 # Bytes of Hessians that are summed up at a time, on the device of the model.
 BUDGET = 4 << 30
 
@@ -82,7 +85,7 @@ def statistics_names(model: PreTrainedModel) -> list[str]:
     """All names that `stream_statistics` may yield, and `with_factors` after it."""
     return [
         f"{kind}:{name}"
-        for kind in ("norms", "hessians", "factors")
+        for kind in ("norms", "hessians", "factors", "unseen")
         for name in prunable_weights(model, "body")
     ]
 
@@ -90,87 +93,77 @@ def statistics_names(model: PreTrainedModel) -> list[str]:
 def stream_statistics(
     model: PreTrainedModel, tokens: Tokens, *, hessians: bool, budget: int = BUDGET
 ) -> Iterator[tuple[str, Tensor]]:
-    """Sum up the squares of each layer's inputs x over all tokens that are no padding, in float32.
+    """Sum up the squares of each matrix's inputs x over all tokens, in float32.
 
     Yields, for each weight of scope `body`, `norms:<name>`, the sum of x^2 [inputs], and where asked
     `hessians:<name>`, the sum of x x^T [inputs, inputs]; all on the model's device. One pass over the sequences
-    serves all layers whose Hessians together fit `budget` bytes there; else there are as many passes as it takes,
-    so that no more than that is ever held, whatever the size of the model. A layer that never sees a token
-    (DeBERTa's projections of relative positions, where they have weights of their own) has no entry.
-    The decoder of T5 reads the text itself: of its positions, too, those beyond the text are padding.
+    serves all matrices whose Hessians together fit `budget` bytes there; else there are as many passes as it takes,
+    so that no more than that is ever held, whatever the size of the model.
+
+    Of a stack some matrices may see nothing: experts to which no token went. Such a one gets the mean of the norms of
+    those of its stack that did (its Hessian has them on the diagonal), and it is said: in `unseen:<name>` [1] = 1,
+    which masks and codes made from it hand on, and on stderr. ValueError for any other matrix that gave nothing.
     """
     found = prunable_weights(model, "body")
-    layers = {name: model.base_model.get_submodule(name.removesuffix(".weight")) for name in found}
     widths = {name: weight.tensor.shape[weight.input_dim] for name, weight in found.items()}
+    check_tokens(model, tokens)
+    groups = _groups(widths, budget) if hessians else [[]]
+    norms: dict[str, Tensor] = {}
+    unseen: list[str] = []
+    for index, names in enumerate(groups):
+        sums = Sums(norms_of=set() if index else set(found), hessians_of=set(names))
+        _run(model, tokens, {name: found[name] for name in (names if index else found)}, sums)
+        if not index:
+            norms = {name.removeprefix("norms:"): total for name, total in sums.norms.items()}
+            unseen = _fill_unseen(found, norms)
+            yield from ((f"norms:{name}", norms[name]) for name in found)
+            yield from ((f"unseen:{name}", torch.ones(1)) for name in unseen)
+        for name in names:
+            made = norms[name].diag() if name in unseen else sums.hessians.pop(name)
+            yield f"hessians:{name}", made
+            del made
+    if unseen:
+        shown = ", ".join(unseen[:3]) + (f" and {len(unseen) - 3} more" if len(unseen) > 3 else "")
+        print(
+            f"calibration: no token came to {len(unseen)} of {len(found)} matrices ({shown}): experts that the text "
+            "does not need; they take the mean input norms of the other experts of their layer",
+            file=sys.stderr,
+        )
+
+
+def _fill_unseen(found: Mapping[str, PrunableWeight], norms: dict[str, Tensor]) -> list[str]:
+    """Give the matrices of a stack that saw nothing the mean norms of those that did, in place; return their names."""
+    lacking = [name for name in found if name not in norms or not norms[name].any()]
+    stacks: dict[str, list[str]] = {}
+    for name, weight in found.items():
+        stacks.setdefault(owner_of(name, weight), []).append(name)
+    lost = [name for name in found if name not in norms and len(stacks[owner_of(name, found[name])]) == 1]
+    seen = {owner: [norms[name] for name in names if name not in lacking] for owner, names in stacks.items()}
+    lost += [name for owner, names in stacks.items() if len(names) > 1 and not seen[owner] for name in names]
+    if lost:
+        raise ValueError(
+            f"calibration: {len(lost)} of {len(found)} matrices of the body saw no input ({', '.join(lost[:3])}"
+            f"{', ...' if len(lost) > 3 else ''}), so methods that look at inputs cannot judge them; text does not "
+            "pass them in this architecture, or they are used in a way that junkdna/watching.py does not know"
+        )
+    unseen = [name for name in lacking if len(stacks[owner_of(name, found[name])]) > 1]
+    for name in unseen:
+        norms[name] = torch.stack(seen[owner_of(name, found[name])]).mean(dim=0)
+    return unseen
+
+
+@torch.no_grad()
+def _run(model: PreTrainedModel, tokens: Tokens, found: Mapping[str, PrunableWeight], sums: Sums) -> None:
+    """Show the model each sequence, with every product watched."""
     data = load_data(tokens, model.device)
-    order = order_evaluation(data, max_tokens=MAX_TOKENS)
     training = model.training
     model.eval()
-    for names in _groups(widths, budget) if hessians else [list(found)]:
-        sums = _Sums(hessians=hessians)
-        with torch.no_grad(), _watched({name: layers[name] for name in names}, sums):
-            for batch in pad_batches(data, order):
-                inputs = batch.inputs
-                mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
-                sums.start_batch(mask.bool())
-                model(**inputs)
-        for name in list(sums.totals):
-            yield name, sums.totals.pop(name)
+    with one_by_one(model), padded_lengths(model, sums), Watch(found, sums.add):
+        for batch in pad_batches(data, [np.array([index]) for index in range(len(data))]):
+            sums.start(batch.inputs["input_ids"].shape[1])
+            model(**batch.inputs)
+    sums.finish()
     model.train(training)
-
-
-class _Sums:
-    """Running sums of the layers that are watched, by the names of `collect_statistics`."""
-
-    def __init__(self, *, hessians: bool) -> None:
-        self.hessians = hessians
-        self.totals: dict[str, Tensor] = {}
-        self.present = torch.empty(0)
-        self.latest: tuple[Tensor | None, dict[str, Tensor]] = (None, {})
-
-    def start_batch(self, present: Tensor) -> None:
-        """Say which positions [batch, tokens] of the batch to come are no padding."""
-        self.present, self.latest = present, (None, {})
-
-    def add(self, name: str, inputs: Tensor) -> None:
-        """Add the inputs of one call: [batch, tokens, width], or [batch * tokens, width] as in OPT.
-
-        Those of another shape are not of tokens.
-        """
-        flat = inputs.shape[:-1] == (self.present.numel(),)
-        if not flat and inputs.shape[:-1] != self.present.shape:
-            return
-        # Queries, keys and values read the same tensor.
-        if inputs is not self.latest[0]:
-            self.latest = (
-                inputs,
-                self._sums_of(inputs[self.present.flatten() if flat else self.present].float()),
-            )
-        for kind, value in self.latest[1].items():
-            key = f"{kind}:{name}"
-            if key in self.totals:
-                self.totals[key] += value
-            else:
-                self.totals[key] = value.clone()
-
-    def _sums_of(self, rows: Tensor) -> dict[str, Tensor]:
-        sums = {"norms": rows.square().sum(dim=0)}
-        return sums | {"hessians": rows.T @ rows} if self.hessians else sums
-
-
-@contextmanager
-def _watched(layers: Mapping[str, torch.nn.Module], sums: _Sums) -> Iterator[None]:
-    """Have every call of the layers add its inputs to `sums`."""
-
-    def hook(name: str):
-        return lambda module, arguments: sums.add(name, arguments[0])
-
-    handles = [layer.register_forward_pre_hook(hook(name)) for name, layer in layers.items()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _groups(widths: Mapping[str, int], budget: int) -> list[list[str]]:

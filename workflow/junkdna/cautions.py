@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from junkdna.caveats import unlike_sizes
+from junkdna.origins import version_counts
 from junkdna.retention import MEASURABLE, is_dense
 from junkdna.verdicts import MIN_SEEDS
 
@@ -31,7 +32,9 @@ def study_cautions(
         *_at_chance(runs),
         *_seeds(runs, claims),
         *_unmatched(runs, axes),
+        *number_formats(runs),
         *_bytes(claims),
+        *_versions(runs),
         *(_contradicted(orders) if orders is not None else []),
     ]
 
@@ -107,6 +110,27 @@ def _unmatched(runs: pd.DataFrame, axes: Mapping[str, Mapping]) -> list[str]:
     return out
 
 
+def number_formats(runs: pd.DataFrame) -> list[str]:
+    """Compressed runs in another number format than the dense runs they are measured against."""
+    keys = ["checkpoint", "task", "seed"]
+    twins = runs[is_dense(runs)].set_index(keys)["precision"].rename("twin")
+    others = runs[~is_dense(runs)].join(twins, on=keys)
+    unlike = others[others["twin"].notna() & (others["precision"] != others["twin"])]
+    if unlike.empty:
+        return []
+    cells = (
+        unlike.groupby(["checkpoint", "task", "precision", "twin"])
+        .size()
+        .sort_values(ascending=False, kind="stable")
+    )
+    (checkpoint, task, own, twin), most = cells.index[0], cells.iloc[0]
+    return [
+        f"{len(unlike)} of {len(others)} compressed runs were computed in another number format than the dense runs "
+        f"that they are measured against ({_share(len(unlike), len(others))}), most of them {most} of {task} on "
+        f"{checkpoint}, in {own} against {twin}. What they lose may be lost in rounding: set `precision`."
+    ]
+
+
 def _bytes(claims: pd.DataFrame) -> list[str]:
     if not (claims["claim"] == "quantization-differs-bytes").any():
         return []
@@ -116,6 +140,13 @@ def _bytes(claims: pd.DataFrame) -> list[str]:
         "in the end (freeze, regrow, reinit) none are saved. What is not compressed, the embeddings above all, "
         "comes on top, and bytes saved are not time saved."
     ]
+
+
+def _versions(runs: pd.DataFrame) -> list[str]:
+    counts = version_counts(runs)
+    if len(counts) < 2:
+        return []
+    return [f"{'; '.join(counts)}. A difference between them may be one of the libraries."]
 
 
 def _contradicted(orders: pd.DataFrame) -> list[str]:

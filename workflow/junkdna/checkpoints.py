@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from junkdna.artifacts import describe_file, whole_folder, write_json
+from junkdna.descriptions import check_config
 from junkdna.hub import fetch_patiently, nearest, resolve_commit
+from junkdna.hub_files import fetch_whole
+from junkdna.local_hashes import check_local
+from junkdna.pickles import convert_pickled
 from junkdna.weight_files import (
     INDEX,
     PICKLED,
     PICKLED_INDEX,
     SINGLE,
     check_weights,
-    convert_pickled,
+    describe_weights,
     read_index,
 )
 
@@ -26,7 +30,14 @@ VOCABULARIES = ["tokenizer.json", "vocab*", "*.model"]
 SUBFOLDERS = "*/*"  # exports to other runtimes; a checkpoint's own files are at the top
 
 
-def fetch_checkpoint(source: Mapping[str, str], folder: Path, *, name: str) -> dict[str, Any]:
+def fetch_checkpoint(
+    source: Mapping[str, str],
+    folder: Path,
+    *,
+    name: str,
+    about: Mapping[str, Any] | None = None,
+    local: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Fetch a checkpoint into `folder` and return its manifest, which is also written there.
 
     source: `{hub: id, revision: branch, tag or commit}`, through huggingface_hub (HF_ENDPOINT, HF_HOME,
@@ -36,7 +47,8 @@ def fetch_checkpoint(source: Mapping[str, str], folder: Path, *, name: str) -> d
 
     manifest: name, source, commit (None for a path), model_type, architectures, parameters (elements of the
     floating-point tensors in the files), files and converted_from (name -> sha256 and size; of what is in the
-    folder, and of the pickles that became safetensors).
+    folder, and of the pickles that became safetensors), and what `about` says of how it was made. local: name -> sha256
+    of files of a path, as they were when the workflow started.
 
     Raises ValueError, FileNotFoundError or RuntimeError with the key, what was found and what to do.
     """
@@ -53,12 +65,14 @@ def fetch_checkpoint(source: Mapping[str, str], folder: Path, *, name: str) -> d
             # The hub's cache is never written to again, a folder of the user's may be: that is copied.
             converted = _fill(partial, files, link="hub" in source)
             parameters = check_weights(partial)
-            placed = {path.name: describe_file(path) for path in sorted(partial.iterdir())}
+            placed = {path.name: _describe(path) for path in sorted(partial.iterdir())}
             _compare_with_cache(files, placed | converted)
         except ValueError as error:
             raise ValueError(f"{where}: {error}. {remedy}") from None
+        check_local(local or {}, placed | converted, f"checkpoints.{name}")
         config = json.loads((partial / "config.json").read_text(encoding="utf-8"))
         manifest = {
+            **(about or {}),
             "name": name,
             "source": dict(source),
             "commit": commit,
@@ -87,7 +101,11 @@ def _from_hub(repo: str, revision: str, key: str) -> tuple[dict[str, Path], str]
 
     def download(patterns: list[str]) -> Path:
         options = {"revision": commit, "allow_patterns": patterns, "ignore_patterns": [SUBFOLDERS]}
-        return Path(fetch_patiently(lambda: snapshot_download(repo, **options), **at))
+        fetched = fetch_whole(
+            lambda: fetch_patiently(lambda: snapshot_download(repo, **options), **at),
+            **{"repo": repo, "kind": "model", "commit": commit, "names": lambda: patterns, "where": where},
+        )
+        return Path(fetched)
 
     snapshot = download([*SMALL, INDEX, PICKLED_INDEX])
     try:
@@ -97,8 +115,7 @@ def _from_hub(repo: str, revision: str, key: str) -> tuple[dict[str, Path], str]
     here = {file: snapshot / file for file in listed if "/" not in file}
     _check_description(here, where)
     weights = _choose_weights(here, where)
-    if any(not here[file].exists() for file in weights):
-        download(weights)
+    download(weights)
     return {file: path for file, path in here.items() if _is_small(file) or file in weights}, commit
 
 
@@ -116,36 +133,21 @@ def _from_folder(folder: Path, key: str) -> dict[str, Path]:
     return {file: path for file, path in here.items() if _is_small(file) or file in weights}
 
 
+def _describe(path: Path) -> dict[str, Any]:
+    return describe_weights(path) if path.suffix == ".safetensors" else describe_file(path)
+
+
 def _is_small(file: str) -> bool:
     return any(fnmatch.fnmatchcase(file, pattern) for pattern in SMALL)
 
 
 def _check_description(here: Mapping[str, Path], where: str) -> None:
     """Refuse a checkpoint without config, architecture or vocabulary that transformers could use."""
-    from transformers import __version__
-    from transformers.models.auto import modeling_auto
-
     if "config.json" not in here:
         raise FileNotFoundError(
             f"{where} has no config.json, so it is no transformers checkpoint. {_found(here)}"
         )
-    try:
-        model_type = json.loads(here["config.json"].read_text(encoding="utf-8"))["model_type"]
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(
-            f"{where}: config.json names no model_type, so transformers cannot tell its architecture; add it "
-            "(such as 'bert') to the config of a local copy, or choose another checkpoint"
-        ) from None
-    legal = {
-        *modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
-        *modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        *modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
-    }
-    if model_type not in legal:
-        raise ValueError(
-            f"{where}: config.json names the model_type {model_type!r}, for which transformers {__version__} "
-            f"has no model of text{nearest(model_type, sorted(legal))}. Code in a checkpoint is never run."
-        )
+    check_config(here, where)
     if not any(fnmatch.fnmatchcase(file, pattern) for file in here for pattern in VOCABULARIES):
         raise FileNotFoundError(
             f"{where} has no tokenizer ({', '.join(VOCABULARIES)}). {_found(here)} Copy the tokenizer of the "

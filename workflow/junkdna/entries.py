@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from junkdna.local_files import SUFFIXES
 from junkdna.wording import problem
 
 # Format -> columns that it needs, columns that it may have.
@@ -23,7 +24,16 @@ METRICS = {
 }
 # Kind of source -> keys inside it that a whole task needs.
 INSIDE = {"generate": ("task", "world_seed", "seed", "train", "validation"), "path": ("train", "validation")}
-SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl")
+
+
+# Task of the generated world -> its format, and how many examples of each split the world holds.
+GENERATED = {
+    "keyword": ("classification", {"train": 768, "validation": 512}),
+    "kind": ("classification", {"train": 384, "validation": 256}),
+    "fact": ("classification", {"train": 768, "validation": 512}),
+    "hop": ("classification", {"train": 768, "validation": 512}),
+    "choice": ("choice", {"train": 384, "validation": 256}),
+}
 
 
 def _kind(where: str, source: Mapping[str, Any], kinds: tuple[str, ...], problems: list[str]) -> str:
@@ -75,13 +85,19 @@ def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] 
         lines.append(problem(f"{where}.metric", metric, f"{', '.join(METRICS[form])} (format {form})"))
     if "splits" in task and kind != "hub":
         lines.append(f"{where}.splits: found beside {kind}; legal: beside hub only")
-    if form == "lm" and kind == "generate":
-        lines.append(f"{where}.format: found 'lm' beside generate; legal: beside hub and path only")
     if kind == "generate":
         own = [key for key in ("columns", "labels", "rows") if key in task]
         lines += [f"{where}.{key}: found beside generate; legal: beside hub and path only" for key in own]
+        lines += _generated_problems(where, form, inside)
     else:
         lines += _column_problems(where, task)
+    there = inside if kind == "generate" else task.get("rows", {})
+    for split in ("train", "validation"):
+        wanted, all_there = task.get(f"{split}_examples", 0), there.get(split)
+        if all_there is not None and wanted > all_there:
+            lines.append(
+                problem(f"{where}.{split}_examples", wanted, f"up to {all_there}, which is all there is")
+            )
     if kind == "path":
         for split, file in inside.items():
             if PurePath(file).suffix not in SUFFIXES:
@@ -92,6 +108,21 @@ def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] 
         elif human[task["human"]] != metric:
             lines.append(f"{where}.human: found a score in {human[task['human']]}; legal: one in {metric}")
     return lines
+
+
+def _generated_problems(where: str, form: str, made: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a task of the generated world; what is missing is told elsewhere."""
+    if (name := made.get("task")) is None:
+        return []
+    if name not in GENERATED:
+        return [problem(f"{where}.source.generate.task", name, GENERATED)]
+    own, sizes = GENERATED[name]
+    lines = [] if form == own else [problem(f"{where}.format", form, f"{own} (generated task {name})")]
+    return lines + [
+        problem(f"{where}.source.generate.{split}", made[split], f"up to {size} (generated task {name})")
+        for split, size in sizes.items()
+        if made.get(split, 0) > size
+    ]
 
 
 def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:

@@ -1,9 +1,10 @@
 """Mask files: one bit a weight as safetensors, with all that says what they are."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -12,15 +13,25 @@ from junkdna.compression.masks import PackedMask, measure_sparsity, unpack
 from junkdna.specs import PruneSpec
 
 
-def write_mask(path: str | Path, mask: PackedMask, spec: PruneSpec, *, code: str) -> None:
-    """Write a mask; `code` is the digest of the code that made it.
+def write_mask(
+    path: str | Path,
+    mask: PackedMask,
+    spec: PruneSpec,
+    *,
+    code: str,
+    unseen: Sequence[str] = (),
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a mask; `code` is the digest of the code that made it, `about` what else it says of how it was made.
 
     Metadata: `spec`, `shapes`, `tensor_sparsity` and `threshold` are JSON, `sparsity` is a number, the share
     of weights removed; `shapes` has the tensors in the order of the model. New values of the weights, if the
-    mask comes with any, are the tensors `weights:<name>`.
+    mask comes with any, are the tensors `weights:<name>`. `unseen`, only where there are any, is a JSON list of the
+    experts that no calibration token came to (see `junkdna.calibration`).
     """
     sparsity, tensor_sparsity = measure_sparsity(mask)
     metadata = {
+        **(about or {}),
         "spec": json.dumps(asdict(spec)),
         "shapes": json.dumps(mask.shapes),
         "sparsity": repr(sparsity),
@@ -28,6 +39,8 @@ def write_mask(path: str | Path, mask: PackedMask, spec: PruneSpec, *, code: str
         "threshold": json.dumps(mask.threshold),
         "code": code,
     }
+    if unseen:
+        metadata["unseen"] = json.dumps(list(unseen))
     moved = {f"weights:{name}": weight for name, weight in mask.weights.items()}
     write_tensors(path, mask.bits | moved, metadata)
 

@@ -1,15 +1,16 @@
 """Checkpoints as models: load a classifier, and say which of its weights a recipe may touch."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+
+from junkdna.fit import check_body, clear_conversion
+from junkdna.matrices import PrunableWeight, find_matrices
+from junkdna.quiet import quiet_transformers
 
 if TYPE_CHECKING:
     # At run time transformers is imported where a model is built: it takes longer than making a mask.
@@ -18,16 +19,10 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 SHARDS = "model.safetensors.index.json"
 OUTPUT = "lm_head.weight"
+# Parts of a name by which the code of Yin et al. leaves a parameter alone, told apart by case.
+SPARED = ("embed", "bias", "norm")
 # Floating dtypes by their safetensors code.
 FLOATS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
-
-
-@dataclass(frozen=True)
-class PrunableWeight:
-    """A 2-D weight that a recipe may prune. input_dim: the dimension (0 or 1) along which its inputs lie."""
-
-    tensor: Tensor
-    input_dim: int
 
 
 def load_classifier(
@@ -48,66 +43,79 @@ def load_classifier(
     Raises FileNotFoundError without config.json or safetensors files, ValueError for a file that cannot be
     read, an architecture without a sequence classifier and weights that do not belong to the configuration.
     """
-    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
     checkpoint_dir = Path(checkpoint_dir)
     assert not regression or num_labels == 1, num_labels
     config = read_config(checkpoint_dir, num_labels=num_labels)
-    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+    if not has_classifier(config):
         takes = "take an encoder such as bert or roberta, a decoder such as gpt2 or llama, or t5"
         raise unfit(checkpoint_dir, config, "sequence classifier", takes)
     config.problem_type = "regression" if regression else None
     model = load_weights(AutoModelForSequenceClassification, checkpoint_dir, config, seed, dtype)
-    if model.config.pad_token_id is None:
-        end = model.config.eos_token_id
-        model.config.pad_token_id = (end[0] if isinstance(end, list) else end) or 0
+    text = model.config.get_text_config()
+    # Not every configuration knows these tokens (Funnel's does not).
+    if getattr(text, "pad_token_id", None) is None:
+        end = getattr(text, "eos_token_id", None)
+        set_padding(model, (end[0] if isinstance(end, list) else end) or 0)
     return model
+
+
+def set_padding(model: "PreTrainedModel", token: int) -> None:
+    """Tell a model which token pads; models of several modalities ask the configuration of their text part."""
+    for config in {id(each): each for each in (model.config, model.config.get_text_config())}.values():
+        config.pad_token_id = token
+
+
+def load_body(checkpoint_dir: str | Path, dtype: torch.dtype = torch.float32) -> "PreTrainedModel":
+    """Load a checkpoint folder as whatever has its body: a classifier of two classes, else a language model.
+
+    Raises what `load_classifier` raises, and ValueError for an architecture that is neither.
+    """
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
+
+    config = read_config(Path(checkpoint_dir))
+    if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and not has_classifier(config):
+        return load_weights(AutoModelForCausalLM, Path(checkpoint_dir), config, 0, dtype)
+    return load_classifier(checkpoint_dir, num_labels=2, seed=0, dtype=dtype)
+
+
+def has_classifier(config: "PretrainedConfig") -> bool:
+    """Whether transformers has a sequence classifier of this architecture."""
+    from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
+
+    return type(config) in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 
 def prunable_weights(model: "PreTrainedModel", scope: str) -> dict[str, PrunableWeight]:
     """Find the weights that a recipe may touch, in the order of the model.
 
-    scope `body`: the 2-D weights of the linear layers of the base model without its pooler, as far as the
-    checkpoint carries them; named relative to the base model, so that a name does not hang on the head.
-    scope `paper`: every 2-D parameter without "embed" in its name, the head included, as the code of Yin et
-    al. (ICML 2024) does; names of parameters outside the base model start with "head:".
+    scope `body`: the matrices of the base model, as far as the checkpoint carries them; see `junkdna.matrices` for
+    what is one and what is left out. Named relative to the base model, so that a name does not hang on the head.
+    ValueError for an architecture with more than TOLERANCE of its weights in parameters of no known kind.
+    scope `paper`: every 2-D parameter without "embed", "bias" or "norm" in its name, the head included, as the
+    code of Yin et al. (ICML 2024) does; names of parameters outside the base model start with "head:".
     """
-    from transformers.pytorch_utils import Conv1D
-
-    prefix = f"{model.base_model_prefix}."
-    assert model.base_model is not model, type(model)
     if scope == "paper":
+        from transformers.pytorch_utils import Conv1D
+
+        prefix = f"{model.base_model_prefix}."
         transposed = {id(layer.weight) for layer in model.modules() if isinstance(layer, Conv1D)}
         return {
             name.removeprefix(prefix) if name.startswith(prefix) else f"head:{name}": PrunableWeight(
                 parameter, 0 if id(parameter) in transposed else 1
             )
             for name, parameter in model.named_parameters()
-            if parameter.ndim == 2 and "embed" not in name
+            if parameter.ndim == 2 and not any(part in name for part in SPARED)
         }
     assert scope == "body", scope
-    missing = getattr(model, "missing_from_checkpoint", frozenset())
-    # A weight shared with an embedding is an embedding, one shared by two layers counts once.
-    seen = {id(layer.weight) for layer in model.modules() if isinstance(layer, nn.Embedding)}
-    found = {}
-    for path, layer in model.base_model.named_modules():
-        name = f"{path}.weight"
-        if not isinstance(layer, nn.Linear | Conv1D) or id(layer.weight) in seen or prefix + name in missing:
-            continue
-        if path.split(".")[0] == "pooler":
-            # It belongs to the head: some checkpoints of an architecture carry one, others do not. Its weights
-            # can be so small that a global cut removes them all, and the head then sees nothing.
-            continue
-        seen.add(id(layer.weight))
-        # Conv1D computes x W, nn.Linear x W^T.
-        found[name] = PrunableWeight(layer.weight, 0 if isinstance(layer, Conv1D) else 1)
-    return found
+    return find_matrices(model, getattr(model, "missing_from_checkpoint", frozenset()))
 
 
 def read_body(checkpoint_dir: str | Path) -> dict[str, PrunableWeight]:
     """Read the prunable weights of scope `body`, as in `prunable_weights`, in the dtype of the files.
 
-    Building the classifier maps the files into memory and copies nothing, so there is no cheaper way that
+    Building the model maps the files into memory and copies nothing, so there is no cheaper way that
     knows the kinds of the layers; in another dtype than the files' it would copy, or round.
     """
     stored = set()
@@ -116,7 +124,7 @@ def read_body(checkpoint_dir: str | Path) -> dict[str, PrunableWeight]:
             stored |= {tensors.get_slice(key).get_dtype() for key in tensors.keys()}  # noqa: SIM118
     dtypes = [dtype for code, dtype in FLOATS.items() if code in stored]
     dtype = dtypes[0] if len(dtypes) == 1 else torch.float32
-    return prunable_weights(load_classifier(checkpoint_dir, num_labels=2, seed=0, dtype=dtype), "body")
+    return prunable_weights(load_body(checkpoint_dir, dtype), "body")
 
 
 def find_weight_files(checkpoint_dir: Path) -> list[Path]:
@@ -151,8 +159,8 @@ def load_weights(
     kind: Any, checkpoint_dir: Path, config: "PretrainedConfig", seed: int, dtype: torch.dtype
 ) -> "PreTrainedModel":
     """Load the weights into a model of an automatic class; what is missing is initialised from `seed`."""
-    find_weight_files(checkpoint_dir)
-    with torch.random.fork_rng(devices=[]), _quiet_transformers():
+    files = find_weight_files(checkpoint_dir)
+    with torch.random.fork_rng(devices=[]), quiet_transformers(), clear_conversion(checkpoint_dir, files):
         torch.default_generator.manual_seed(seed)
         model, info = kind.from_pretrained(
             checkpoint_dir,
@@ -165,7 +173,7 @@ def load_weights(
             output_loading_info=True,
         )
     _take_tied_embedding(checkpoint_dir, model, info)
-    _check_body(checkpoint_dir, model, info)
+    check_body(checkpoint_dir, model, info)
     model.missing_from_checkpoint = frozenset(
         info["missing_keys"] | {key[0] for key in info["mismatched_keys"]}
     )
@@ -174,9 +182,11 @@ def load_weights(
 
 def _take_tied_embedding(checkpoint_dir: Path, model: "PreTrainedModel", info: Mapping[str, Any]) -> None:
     """Some decoders with tied weights store them as the output layer alone, which a classifier has not."""
+    if not getattr(model.config, "tie_word_embeddings", False):
+        return
     embedding = model.get_input_embeddings().weight
     names = [name for name, parameter in model.named_parameters() if parameter is embedding]
-    if not model.config.tie_word_embeddings or not set(names) & info["missing_keys"]:
+    if not set(names) & info["missing_keys"]:
         return
     for path in find_weight_files(checkpoint_dir):
         with safe_open(path, "pt") as tensors:
@@ -210,40 +220,3 @@ def read_config(checkpoint_dir: Path, **changes: Any) -> "PretrainedConfig":
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: transformers {__version__} cannot read it: {error}") from error
     return config
-
-
-def _check_body(checkpoint_dir: Path, model: "PreTrainedModel", info: Mapping[str, Any]) -> None:
-    """Refuse weights that leave the body partly untrained; only a pooler may be missing there."""
-    prefix = f"{model.base_model_prefix}."
-    wrong = [
-        f"{key} is {list(stored)} in the file, {list(expected)} by config.json"
-        for key, stored, expected in sorted(info["mismatched_keys"])
-        if key.startswith(prefix)
-    ]
-    wrong += [
-        f"{key} is missing"
-        for key in sorted(info["missing_keys"])
-        if key.startswith(prefix) and "pooler" not in key
-    ]
-    if wrong:
-        shown = "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-        raise ValueError(
-            f"checkpoint {checkpoint_dir}: its weights do not fit {type(model).__name__} as config.json "
-            f"describes it ({shown})"
-        )
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Silence the table of missing heads and the progress bar of every load."""
-    from transformers.utils import logging
-
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()

@@ -38,6 +38,7 @@ def describe_origins(
             "device hours": f"{hours:.2f}",
             "devices": sorted(runs["device"].unique()),
             "precision": sorted(runs["precision"].unique()),
+            "versions": version_counts(runs),
         },
         "axes": {
             name: {
@@ -50,3 +51,11 @@ def describe_origins(
         },
         "checkpoints": checkpoints,
     }
+
+
+def version_counts(runs: pd.DataFrame) -> list[str]:
+    """How many runs were made with which versions of the libraries, one line each."""
+    if "versions" not in runs:
+        return []
+    counts = runs["versions"].value_counts().sort_index()
+    return [f"{count} of {len(runs)} runs were made with {versions}" for versions, count in counts.items()]

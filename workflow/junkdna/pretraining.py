@@ -146,17 +146,23 @@ def masked_loss(model: BertForMaskedLM, ids: Tensor, marked: Tensor, generator: 
 
 
 def pretrain_checkpoint(
-    source: Mapping[str, Any], folder: Path, *, name: str, threads: int
+    source: Mapping[str, Any],
+    folder: Path,
+    *,
+    name: str,
+    threads: int,
+    about: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Pre-train what a catalog entry `source: {pretrain: ...}` asks for and return its manifest.
 
-    `folder` appears whole, with manifest, or is not touched.
+    `folder` appears whole, with manifest, or is not touched. about: what else the manifest says of how it was made.
     """
     settings = dict(source["pretrain"])
     corpus = generate_corpus(settings.pop("world_seed"))
     with whole_folder(folder) as partial:
         training = pretrain(corpus, folder=partial, threads=threads, **settings)
         manifest = {
+            **(about or {}),
             "name": name,
             "source": dict(source),
             "commit": None,

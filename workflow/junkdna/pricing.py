@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 
 from junkdna.artifacts import read_table
 from junkdna.results import SECONDS
+from junkdna.seals import DamagedFileError
 
 # Training touches each weight about six times a token (forward 2, backward 4): Kaplan et al. 2020,
 # arXiv 2001.08361, section 2.1.
@@ -46,9 +48,17 @@ def _matcher(pattern: str) -> re.Pattern:
 
 
 def read_measured(folder: Path) -> pd.DataFrame:
-    """The size and time of every finished run below `folder`, whatever study it belongs to."""
+    """The size and time of every finished run below `folder`, whatever study it belongs to.
+
+    A damaged file is passed over, with a word on stderr: the job that needs it will say so.
+    """
     columns, seconds = ["checkpoint", "task", "train_examples", "validation_examples"], list(SECONDS)
-    parts = [read_table(path, [*columns, *seconds]) for path in sorted(folder.rglob("metrics.parquet"))]
+    parts = []
+    for path in sorted(folder.rglob("metrics.parquet")):
+        try:
+            parts.append(read_table(path, [*columns, *seconds]))
+        except DamagedFileError as error:
+            print(f"warning: {error}", file=sys.stderr)
     if not parts:
         return pd.DataFrame(columns=[*columns, "total_seconds"])
     table = pd.concat(parts, ignore_index=True)

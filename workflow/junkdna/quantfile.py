@@ -1,11 +1,13 @@
 """Files of quantized weights: codes as a stream of bits, scales and zeros as safetensors, and what they are."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from junkdna.artifacts import read_metadata, read_tensors, write_tensors
@@ -27,13 +29,18 @@ def write_quantized(
     spec: QuantSpec,
     *,
     code: str,
+    unseen: Sequence[str] = (),
+    about: Mapping[str, Any] | None = None,
 ) -> None:
     """Write quantized weights. input_dims: see `quantize_weights`. code: digest of the code that made them.
+
+    about: what else the file says of how it was made.
 
     Tensors: `codes:<name>` (see `pack_codes`), `scales:<name>` float16 [rows, groups] and, for an asymmetric
     grid, `zeros:<name>`, packed as the codes are; `codebook` once, where codes are not evenly spaced.
     Metadata: `spec`, `shapes` (of the matrices, in the order of the model) and `input_dims` are JSON,
-    `effective_bits` is a number.
+    `effective_bits` is a number; `unseen`, only where there are any, is a JSON list of the experts that no
+    calibration token came to (see `junkdna.calibration`).
     """
     tensors = {}
     for name, each in quantized.items():
@@ -45,12 +52,15 @@ def write_quantized(
             tensors[f"zeros:{name}"] = pack_codes(each.zeros, spec.bits)
     shapes = {name: tuple(each.codes.shape) for name, each in quantized.items()}
     metadata = {
+        **(about or {}),
         "spec": json.dumps(asdict(spec)),
         "shapes": json.dumps(shapes),
         "input_dims": json.dumps({name: input_dims[name] for name in quantized}),
         "effective_bits": repr(mean_bits(shapes, spec)),
         "code": code,
     }
+    if unseen:
+        metadata["unseen"] = json.dumps(list(unseen))
     write_tensors(path, tensors, metadata)
 
 
@@ -85,3 +95,10 @@ def read_factors(path: str | Path) -> dict[str, Tensor]:
     """Read the factors of calibration statistics by the names of the weights."""
     found = read_tensors(path)
     return {key.removeprefix("factors:"): each for key, each in found.items() if key.startswith("factors:")}
+
+
+def read_unseen(path: str | Path) -> list[str]:
+    """Read which weights of calibration statistics are of experts that saw no token."""
+    with safe_open(path, "pt") as tensors:
+        names = tensors.keys()
+    return sorted(name.removeprefix("unseen:") for name in names if name.startswith("unseen:"))

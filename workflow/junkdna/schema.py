@@ -1,5 +1,6 @@
 """Apply the config's JSON schema: fill in defaults, give numbers one type, say in words what is wrong."""
 
+import math
 import re
 from collections.abc import Mapping
 from copy import deepcopy
@@ -23,7 +24,7 @@ def schema_problems(config: dict, schema: Mapping[str, Any]) -> list[str]:
 
     `schema` is closed and holds its own definitions (references inside it only).
     """
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, ValidationError
     from jsonschema.validators import extend
 
     rules = Draft202012Validator.VALIDATORS
@@ -42,7 +43,17 @@ def schema_problems(config: dict, schema: Mapping[str, Any]) -> list[str]:
             instance[:] = [_cast(item, subschema) for item in instance]
         yield from rules["items"](validator, subschema, instance, schema)
 
-    validator = extend(Draft202012Validator, {"properties": properties, "items": items})(schema)
+    def pattern(validator, expression, instance, schema):
+        # Python's `$` also matches before a line break at the end; that of JSON schema does not.
+        if isinstance(instance, str) and not re.fullmatch(expression, instance):
+            yield ValidationError(instance)
+
+    # No bound holds against nan: comparisons with it are all false.
+    types = Draft202012Validator.TYPE_CHECKER.redefine(
+        "number", lambda _, value: isinstance(value, int | float) and _is_finite(value)
+    )
+    own = {"properties": properties, "items": items, "pattern": pattern}
+    validator = extend(Draft202012Validator, own, type_checker=types)(schema)
     return [line for error in validator.iter_errors(config) for line in _lines_of(error)]
 
 
@@ -81,9 +92,17 @@ def _lines_of(error) -> list[str]:
     return [f"{where}: found {_shown(found)}; legal: {_legal(schema)}{_hint(found, schema)}"]
 
 
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, bool) and (isinstance(value, int) or math.isfinite(value))
+
+
 def _shown(found: Any) -> str:
     if found is None:
         return "nothing"
+    if isinstance(found, float) and not math.isfinite(found):
+        return f"{found} (no finite number)"
+    if type(found) is int and abs(found) > 10**15:
+        return f"{found:.3g} (a number)"
     if isinstance(found, dict | list):
         return f"{'a mapping' if isinstance(found, dict) else 'a list'} ({str(found)[:60]})"
     kinds = {bool: "a truth value", str: "text", int: "a number", float: "a number"}
@@ -96,7 +115,11 @@ def _legal(schema: Mapping[str, Any]) -> str:
         return schema.get("title", schema.get("description", "see config/README.md"))
     if "enum" in schema:
         return ", ".join(schema["enum"])
-    bounds = [f"{sign} {schema[bound]:g}" for bound, sign in BOUNDS.items() if bound in schema]
+    bounds = [
+        f"{sign} {schema[bound]:{'g' if schema[bound] < 1e5 or schema[bound] > 1e15 else ',.0f'}}"
+        for bound, sign in BOUNDS.items()
+        if bound in schema
+    ]
     return " ".join([TYPES[schema["type"]], " and ".join(bounds)]).strip()
 
 

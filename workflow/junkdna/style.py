@@ -1,12 +1,15 @@
 """How figures look, and how they are written: one theme for all, and four file formats."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from junkdna.artifacts import replacing
+from junkdna.artifacts import SEAL_KEY, replacing
+from junkdna.seals import BLANK, seal
 
 # Easy to hard, warm to cool, light to dark: told apart under the common colour-vision deficiencies, and
 # visible on white and on near-black.
@@ -96,10 +99,11 @@ def spec(chart: alt.TopLevelMixin) -> dict:
         return chart.to_dict()
 
 
-def save(chart: alt.TopLevelMixin | dict, path: str | Path) -> None:
+def save(chart: alt.TopLevelMixin | dict, path: str | Path, about: Mapping[str, Any] | None = None) -> None:
     """Write a chart, whole or not at all, in the format that the suffix names: .html, .svg, .png or .json.
 
-    HTML is self-contained (the libraries are inlined). ValueError for another suffix.
+    HTML is self-contained (the libraries are inlined). JSON is sealed; about: what it says of how it was made.
+    ValueError for another suffix.
     """
     import vl_convert
 
@@ -113,10 +117,13 @@ def save(chart: alt.TopLevelMixin | dict, path: str | Path) -> None:
     elif path.suffix == ".png":
         data = vl_convert.vegalite_to_png(content, vl_version=version, scale=2)
     elif path.suffix == ".json":
-        data = json.dumps(content).encode()
+        # The place that Vega-Lite leaves to its users.
+        data = json.dumps({**content, "usermeta": {**(about or {}), SEAL_KEY: BLANK}}).encode()
     else:
         raise ValueError(
             f"{path}: cannot write a figure as {path.suffix!r}; legal are .html, .svg, .png, .json"
         )
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+        if path.suffix == ".json":
+            seal(temporary)

@@ -81,6 +81,8 @@ def runs_table(
             said = stack.prediction[own], stack.losses[own]
             runs.loc[at[own], "outcome"] = training_outcomes(form, stack.target, *said, stack.options)
     runs = pd.concat([runs, facts[list(FACTS)]], axis=1)
+    if "versions" in facts:
+        runs["versions"] = facts["versions"]
     runs["total_seconds"] = runs[list(SECONDS)].sum(axis=1)
     diverged = ~np.isfinite(runs["final_loss"].to_numpy(dtype=float))
     if "diverged" in facts:

@@ -109,31 +109,71 @@ def indices(
 ) -> np.ndarray:
     """Read labels as int64 numbers of classes (or places of options).
 
-    Values may be names out of `labels`, or numbers from 0. classes: the source's own names of its numbers;
-    they must be those of `labels`, in any order. letters: without `labels`, A, B, ... are 0, 1, ....
+    Labels are names: each value is one of `labels`, as text, and its number is its place there. classes: the
+    names that the source itself gives to its numbers; only with them is a value a place, the one in `classes`,
+    and the name there is looked up. Nothing else turns a number into a place, for a stray 0 beside 1 to 5 would
+    shift every class. Without `labels` and `classes` numbers count from 0, and with `letters` A, B, ... too.
+
+    Raises ValueError for a value that is no name, with all names, and for rows without a label, with their number.
     """
     where = f"{key}.columns.label"
     words = [_word(value) for value in values]
     if missing := sum(word in ("", "-1") and word not in (labels or ()) for word in words):
         raise ValueError(_without_label(missing, len(words), where, split))
-    if classes and all(word.isdecimal() and int(word) < len(classes) for word in set(words)):
+    if classes:
+        if odd := sorted({word for word in words if not _is_place(word, len(classes))}):
+            legal = f"0 to {len(classes) - 1}, for the source names {len(classes)} classes"
+            raise ValueError(f"{where}: found {_listed(odd)} in {split!r}; legal: {legal}")
         words = [classes[int(word)] for word in words]
         labels = labels or classes
     found = set(words)
     if labels and found <= set(labels):
         place = {label: i for i, label in enumerate(labels)}
-    elif not classes and all(word.isdecimal() and (not labels or int(word) < len(labels)) for word in found):
+    elif not labels and all(word.isdecimal() for word in found):
         place = {word: int(word) for word in found}
     elif letters and not labels and all(len(word) == 1 and "A" <= word <= "Z" for word in found):
         place = {word: ord(word) - ord("A") for word in found}
     else:
-        odd = sorted(found - set(labels or ()))
-        legal = (
-            f"legal: {', '.join(labels)}{nearest(odd[0], list(labels))}" if labels else "the key is missing"
-        )
-        shown = ", ".join(map(repr, odd[:10])) + (" ..." if len(odd) > 10 else "")
-        raise ValueError(f"{key}.labels: found {shown} as labels of {split!r}; {legal}")
+        raise ValueError(f"{key}.labels: {_not_among(found, labels, split)}")
     return np.array([place[word] for word in words], dtype=np.int64)
+
+
+def check_counting(values: list[Any], table: pd.DataFrame, key: str) -> None:
+    """Refuse numbers as answers that nobody named and that may count from 1.
+
+    values: as the source has them. table: with `options` and `label`, the places read from them. Numbers that
+    count from 1 name an option that is not there, or never name the first; so both ends must occur.
+    """
+    if not all(_word(value).isdecimal() for value in values):
+        return
+    last = table["options"].map(len) - 1
+    if not ((table["label"] == 0).any() and (table["label"] == last).any()):
+        raise ValueError(
+            f"{key}.labels: missing; no row of 'train' has its first option as answer, or none its last one, so the "
+            'numbers may count from 1. Say what the column has: labels: ["0", "1", ...], or ["1", "2", ...]'
+        )
+
+
+def _is_place(word: str, count: int) -> bool:
+    return word.isdecimal() and int(word) < count
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(map(repr, words[:10])) + (" ..." if len(words) > 10 else "")
+
+
+def _not_among(found: set[str], labels: Sequence[str] | None, split: str) -> str:
+    """What is wrong with labels that are no names."""
+    if not labels:
+        return f"found {_listed(sorted(found))} as labels of {split!r}; the key is missing"
+    odd = sorted(found - set(labels))
+    line = f"found {_listed(odd)} as labels of {split!r}; legal: {', '.join(labels)}{nearest(odd[0], list(labels))}"
+    if all(word.isdecimal() for word in found) and not any(label.isdecimal() for label in labels):
+        numbers = ", ".join(f'"{word}"' for word in sorted(found, key=int)[:10])
+        line += (
+            f"; labels are names as the column has them, so numbers are named as such: labels: [{numbers}]"
+        )
+    return line
 
 
 def _word(value: Any) -> str:

@@ -1,14 +1,17 @@
 """Read the raw examples of a task: a data set of the hub, or files of the user's."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from junkdna.artifacts import sha256
+from junkdna.artifacts import describe_file
 from junkdna.hub import StaleCacheError, fetch_patiently, is_disk_full, nearest, resolve_commit
+from junkdna.hub_files import alone, drop_changed, fetch_whole, prepare
+from junkdna.local_files import SUFFIXES
+from junkdna.table_files import read_examples
 
 
 def load_hub(
@@ -39,33 +42,49 @@ def load_hub(
             raise StaleCacheError(builder.hash, commit, str(datasets.config.HF_DATASETS_CACHE))
         return builder
 
+    def patiently(download: Callable[[], Any]) -> Any:
+        return fetch_patiently(download, **at, kind="dataset")
+
+    repo = source["hub"]
+    whole = {"repo": repo, "kind": "dataset", "commit": commit, "where": f"{key}.source.hub: {repo!r}"}
+    tables, classes = {}, {}
+    with alone(repo):
+        with _clearly(source, commit, key):
+            drop_changed(repo, whole["where"])
+            # In two steps, so that a hub that fails now and then is asked for little at each new try.
+            builder = fetch_whole(lambda: patiently(find), names=lambda: ["README.md"], **whole)
+            prepare(builder, patiently, **whole)
+        for ours, theirs in splits.items():
+            if theirs not in builder.info.splits:
+                known = list(builder.info.splits)
+                raise ValueError(
+                    f"{key}.splits.{ours}: {source['hub']!r} has no split {theirs!r}; it has {', '.join(known)}"
+                    f"{nearest(theirs, known)}"
+                )
+            data = builder.as_dataset(split=theirs)
+            classes |= {
+                name: feature.names
+                for name, feature in data.features.items()
+                if isinstance(feature, datasets.ClassLabel)
+            }
+            wanted = [name for name in data.column_names if any(_leads_to(name, path) for path in columns)]
+            # With no column as wanted, all are read: the error about them will name them.
+            tables[ours] = data.select_columns(wanted or data.column_names).to_pandas()
+            tables[ours].attrs["columns"] = data.column_names
+    return tables, classes, commit
+
+
+@contextmanager
+def _clearly(source: Mapping[str, str], commit: str, key: str) -> Iterator[None]:
+    """Turn an error about a data set that cannot be loaded into one in terms of the catalog."""
+    import datasets
+
     try:
-        # In two steps, so that a hub that fails now and then is asked for little at each new try.
-        builder = fetch_patiently(find, **at, kind="dataset")
-        fetch_patiently(builder.download_and_prepare, **at, kind="dataset")
+        yield
     except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         if is_disk_full(error):
             raise
         raise _clear(error, source, commit, key) from None
-    tables, classes = {}, {}
-    for ours, theirs in splits.items():
-        if theirs not in builder.info.splits:
-            known = list(builder.info.splits)
-            raise ValueError(
-                f"{key}.splits.{ours}: {source['hub']!r} has no split {theirs!r}; it has {', '.join(known)}"
-                f"{nearest(theirs, known)}"
-            )
-        data = builder.as_dataset(split=theirs)
-        classes |= {
-            name: feature.names
-            for name, feature in data.features.items()
-            if isinstance(feature, datasets.ClassLabel)
-        }
-        wanted = [name for name in data.column_names if any(_leads_to(name, path) for path in columns)]
-        # With no column as wanted, all are read: the error about them will name them.
-        tables[ours] = data.select_columns(wanted or data.column_names).to_pandas()
-        tables[ours].attrs["columns"] = data.column_names
-    return tables, classes, commit
 
 
 def _leads_to(name: str, path: str) -> bool:
@@ -102,11 +121,11 @@ def _clear(error: Exception, source: Mapping[str, str], commit: str, key: str) -
 
 
 def load_files(
-    paths: Mapping[str, str], *, key: str
+    paths: Mapping[str, str], columns: Sequence[str], *, key: str
 ) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, Any]]]:
     """Read one file for each split (.parquet, .csv, .tsv, .jsonl by suffix); also sha256 and size of each.
 
-    CSV follows RFC 4180; a TSV has no quotes, as in GLUE. Both give text only, exactly as it is written.
+    columns: paths of those that are wanted (see `table_files.read_examples`).
     Raises FileNotFoundError or ValueError with the key and the file.
     """
     tables, files = {}, {}
@@ -117,43 +136,14 @@ def load_files(
             raise FileNotFoundError(
                 f"{where}: {name} is no file (seen from {Path.cwd()}){nearest(path.name, siblings)}"
             )
-        if path.suffix not in READERS:
+        if path.suffix not in SUFFIXES:
             raise ValueError(
-                f"{where}: {name} ends in {path.suffix!r}; legal are {', '.join(READERS)}"
-                f"{nearest(path.suffix, list(READERS))}"
+                f"{where}: {name} ends in {path.suffix!r}; legal are {', '.join(SUFFIXES)}"
+                f"{nearest(path.suffix, list(SUFFIXES))}"
             )
         try:
-            tables[split] = READERS[path.suffix](path)
+            tables[split] = read_examples(path, columns)
         except (ValueError, OSError) as error:
             raise ValueError(f"{where}: {name} cannot be read as {path.suffix[1:]}: {error}") from None
-        files[split] = {"sha256": sha256(path), "size": path.stat().st_size}
+        files[split] = describe_file(path)
     return tables, files
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    # "NA", "null" and "" are words like others.
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def _read_tsv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, sep="\t", quoting=3, dtype=str, keep_default_na=False)
-
-
-def _read_jsonl(path: Path) -> pd.DataFrame:
-    """One object a line. (pandas would turn texts that look like numbers or dates into such.)"""
-    rows = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"line {number}: {error}") from None
-            if not isinstance(row, dict):
-                raise ValueError(f"line {number} is no object {{...}}")
-            rows.append(row)
-    return pd.DataFrame(rows, columns=list(dict.fromkeys(name for row in rows for name in row)), dtype=object)
-
-
-READERS = {".parquet": pd.read_parquet, ".csv": _read_csv, ".tsv": _read_tsv, ".jsonl": _read_jsonl}

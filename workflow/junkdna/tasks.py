@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from junkdna.shares import percent_of
-from junkdna.task_columns import indices, numbers, options, pick, texts
+from junkdna.split_facts import count_answers, shared_examples
+from junkdna.task_columns import check_counting, indices, numbers, options, pick, texts
 from junkdna.task_sources import load_files, load_hub
 
 CLASSES = ("classification", "pair")
@@ -30,7 +31,8 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
     the source are taken (and then ordered like that): a smaller subset lies inside a larger one.
 
     manifest: name, source, commit or files, format, labels (names of the classes), num_labels (width of the
-    head: 1 for regression, choice and lm), splits (rows taken and available, examples of each class).
+    head: 1 for regression, choice and lm), splits (rows taken and available, examples with each answer), shared
+    (validation examples whose texts are those of a training example).
 
     Raises ValueError, FileNotFoundError or RuntimeError with the key, what was found and what is legal.
     """
@@ -40,6 +42,8 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
     tables, counts = {}, {}
     for split, table in raw.items():
         whole = normalise(table, form, columns, labels=names, classes=classes, key=key, split=split)
+        if form == "choice" and split == "train" and not names and "generate" not in entry["source"]:
+            check_counting(pick(table, columns["label"], key), whole, key)
         wanted = _subset_size(entry, split, len(whole), key)
         pool = whole.iloc[:wanted] if entry.get("subset") == "first" else whole
         strata = pool["label"].to_numpy() if form in CLASSES else np.zeros(len(pool), dtype=np.int64)
@@ -52,9 +56,8 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
             str(i) for i in range(1 + max(int(table["label"].max()) for table in tables.values()))
         ]
         width = len(names)
-        for split, table in tables.items():
-            found = Counter(table["label"].tolist())
-            counts[split]["classes"] = {label: found[i] for i, label in enumerate(names)}
+    for split, table in tables.items():
+        counts[split] |= count_answers(table, form, names)
     manifest = {
         "name": name,
         "source": dict(entry["source"]),
@@ -63,6 +66,7 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
         "labels": list(names or []),
         "num_labels": width,
         "splits": counts,
+        "shared": shared_examples(tables) if form != "lm" else 0,
     }
     return tables, manifest
 
@@ -92,10 +96,10 @@ def _read(
         ]
         return tables, {part: part for part in parts}, None, {}
     columns = entry["columns"]
-    if "path" in source:
-        tables, files = load_files(source["path"], key=key)
-        return tables, columns, None, {"files": files}
     paths = [path for part in columns.values() for path in ([part] if isinstance(part, str) else part)]
+    if "path" in source:
+        tables, files = load_files(source["path"], paths, key=key)
+        return tables, columns, None, {"files": files}
     splits = SPLITS | dict(entry.get("splits", {}))
     tables, classes, commit = load_hub(source, splits, paths, key=key)
     return tables, columns, classes.get(columns.get("label")), {"commit": commit}

@@ -82,7 +82,9 @@ def on_the_way(costs: Costs) -> tuple[Array, Array]:
     curves = np.empty((len(places), *kept.shape[1:]))
     for task in range(kept.shape[1]):
         own = kept[:, task]
-        middle, width = fit_logistic(knots, own, np.ones(len(knots)))
+        # A logistic curve is not quite 1 at level 0: what it lacks there must not bend it elsewhere.
+        first = 1 if len(knots) > 2 else 0
+        middle, width = fit_logistic(knots[first:], own[first:], np.ones(len(knots) - first))
         rest = own - logistic(knots[:, None], middle, width)
         curves[:, task] = logistic(places[:, None], middle, width) + linear @ rest
     return places, curves

@@ -1,9 +1,9 @@
 """The texts of a task as numbers of a tokenizer: made once for a checkpoint and task, read by every run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -46,11 +46,11 @@ class Tokens:
     truncated: float = 0.0
 
 
-def write_tokens(path: str | Path, tokens: Tokens) -> None:
-    """Write tokens as safetensors; format, num_labels, pad_id and truncated go into its metadata."""
+def write_tokens(path: str | Path, tokens: Tokens, about: Mapping[str, Any] | None = None) -> None:
+    """Write tokens as safetensors; format, num_labels, pad_id and truncated go into its metadata, as does `about`."""
     tensors = {name: value for name, value in vars(tokens).items() if isinstance(value, Tensor)}
     facts = ("format", "num_labels", "pad_id", "truncated")
-    write_tensors(path, tensors, {name: str(getattr(tokens, name)) for name in facts})
+    write_tensors(path, tensors, {**(about or {}), **{name: str(getattr(tokens, name)) for name in facts}})
 
 
 def read_tokens(path: str | Path) -> Tokens:
@@ -147,6 +147,13 @@ def tokenize(
         pad_id=pad_id,
         truncated=cut / len(lengths),
     )
+
+
+def describe_lengths(tokens: Tokens, max_length: int) -> dict[str, float | int]:
+    """How long the sequences of a split are: how many, the mean in tokens, and the share that was cut."""
+    count = len(tokens.offsets) - 1
+    mean = len(tokens.input_ids) / count
+    return {"sequences": count, "mean": mean, "truncated": tokens.truncated, "max_length": max_length}
 
 
 def without_text(tokens: Tokens, tokenizer: "PreTrainedTokenizerBase") -> Tokens:

@@ -53,6 +53,8 @@ READ_AT_IMPORT = (
     "LD_",
 )
 IDLE_SECONDS = 20
+# How long a job waits for the server's first word; the server imports its libraries before that.
+PATIENCE_SECONDS = 120
 INSIDE = "JUNKDNA_INSIDE_WARM_PROCESS"
 
 
@@ -64,7 +66,11 @@ def enter() -> None:
     """
     if os.environ.pop(INSIDE, None) or os.environ.get("JUNKDNA_WARM") == "0" or "SLURM_JOB_ID" in os.environ:
         return
-    status = _delegate(_socket_path())
+    try:
+        status = _delegate(_socket_path())
+    except OSError as error:  # no place for its files, or one that others hold
+        print(f"no warm process ({error}): the job runs by itself", file=sys.stderr)
+        return
     if status is not None:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -94,10 +100,13 @@ def _delegate(address: Path) -> int | None:
     with connection:
         try:
             message = json.dumps(request).encode()
+            # A server that was stopped, or hangs, must not hold the job for ever; one that starts needs its time.
+            connection.settimeout(PATIENCE_SECONDS)
             socket.send_fds(connection, [len(message).to_bytes(8, "big")], [0, 1, 2])
             connection.sendall(message)
             if connection.recv(1) != b"+":
                 return None
+            connection.settimeout(None)
             status = connection.recv(1)
         except OSError:
             return None
@@ -132,7 +141,9 @@ def _start_server(address: Path) -> None:
         # One BLAS thread: a library must not start threads before the fork.
         environ = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
         subprocess.Popen(
-            [sys.executable, "-m", "junkdna.warm", str(address), str(listener.fileno())],
+            # By its path, not as a module of the package: the package of the server's own path would be in the
+            # forks, and would win over that of the job.
+            [sys.executable, "-P", str(Path(__file__).resolve()), str(address), str(listener.fileno())],
             pass_fds=[listener.fileno()],
             env=environ,
             cwd="/",

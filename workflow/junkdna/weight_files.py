@@ -1,10 +1,13 @@
-"""Weights as files: what a safetensors header promises, and old pickled weights turned into safetensors."""
+"""Weights as files: what a safetensors header promises, and whether all that is read in the bytes are numbers."""
 
+import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from junkdna.tensor_names import is_buffer, missing_experts
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -12,6 +15,10 @@ PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F4": 4}
 BITS |= {"I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8}
 LONGEST_HEADER = 100_000_000
+# The floating types that a model is stored in: their bits of the exponent, which are all 1 in NaN and infinity.
+EXPONENTS = {"F64": 0x7FF0 << 48, "F32": 0x7F80 << 16, "F16": 0x7C00, "BF16": 0x7F80}
+# Bytes that are hashed and looked at in one go: they fit the cache of a core.
+PIECE = 1 << 19
 
 
 def read_header(path: Path) -> dict[str, dict[str, Any]]:
@@ -70,11 +77,12 @@ def read_index(path: Path) -> dict[str, str]:
 
 
 def check_weights(folder: Path) -> int:
-    """Check all safetensors of a checkpoint folder; return the number of floating-point parameters in them.
+    """Check the headers of a checkpoint folder; return the number of floating-point parameters in its files.
 
-    Raises ValueError where a file is corrupt, or the index and its shards disagree.
+    Raises ValueError where a file is corrupt, the index and its shards disagree, weights are stored as integers or in
+    8 bits, or an expert of a mixture lacks a tensor.
     """
-    parameters = 0
+    parameters, names = 0, []
     index = folder / INDEX
     promised = read_index(index) if index.exists() else None
     for path in [folder / name for name in sorted(set(promised.values()))] if promised else [folder / SINGLE]:
@@ -85,47 +93,89 @@ def check_weights(folder: Path) -> int:
             raise ValueError(
                 f"{path.name} lacks {len(lost)} tensors that {INDEX} promises, such as {lost[0]!r}"
             )
-        floating = [entry["shape"] for entry in header.values() if "F" in entry["dtype"]]
-        parameters += sum(math.prod(shape) for shape in floating)
+        _check_types(path.name, header)
+        parameters += sum(
+            math.prod(entry["shape"]) for entry in header.values() if entry["dtype"] in EXPONENTS
+        )
+        names += header
     if not parameters:
         raise ValueError(f"{SINGLE} holds no weights")
+    if lost := missing_experts(names):
+        raise ValueError(
+            f"{len(lost)} tensors of experts are missing that the other experts have, such as {lost[0]!r}"
+        )
     return parameters
 
 
-def convert_pickled(files: Mapping[str, Path], folder: Path) -> None:
-    """Write `pytorch_model.bin`, whole or in shards, as safetensors of the same tensors into `folder`.
+def _check_types(file: str, header: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse weights that are codes of a quantizer: integers, or floating-point numbers of 8 bits or fewer.
 
-    files: name -> path of the pickles and, for shards, of their index. Only tensors are unpickled
-    (`weights_only`): a pickle that would run code is refused with a ValueError.
+    Integers are legal as a buffer: by name, or with at most one dimension and another name than weight or bias.
     """
-    if PICKLED_INDEX not in files:
-        _convert_one(files[PICKLED], folder / SINGLE)
-        return
-    weight_map = read_index(files[PICKLED_INDEX])
-    shards = sorted(set(weight_map.values()))
-    renamed = {old: f"model-{i:05d}-of-{len(shards):05d}.safetensors" for i, old in enumerate(shards, 1)}
-    for old, new in renamed.items():
-        _convert_one(files[old], folder / new)
-    index = {"metadata": {}, "weight_map": {name: renamed[file] for name, file in weight_map.items()}}
-    (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True), encoding="utf-8")
-
-
-def _convert_one(source: Path, target: Path) -> None:
-    import pickle
-    import zipfile
-
-    import torch
-    from safetensors.torch import save_file
-
-    try:
-        tensors = torch.load(source, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(source))
-        tensors = tensors.get("state_dict", tensors)
-        # Tensors that share memory (tied embeddings) are written once each: safetensors has no aliases.
-        tensors = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
-    except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    odd = {
+        name: entry["dtype"]
+        for name, entry in header.items()
+        if entry["dtype"] not in EXPONENTS
+        and not is_buffer(name)
+        and (
+            entry["dtype"].startswith("F")
+            or name.rpartition(".")[2] in ("weight", "bias")
+            or sum(size > 1 for size in entry["shape"]) > 1
+        )
+    }
+    if odd:
+        name, dtype = next(iter(odd.items()))
         raise ValueError(
-            f"{source.name} cannot be converted to safetensors, for it holds more than tensors or is damaged "
-            f"({reason[:200]}); such a pickle could run code and is refused"
-        ) from None
-    save_file(tensors, target, metadata={"format": "pt"})
+            f"{file} is quantized already: {len(odd)} of its tensors are no plain numbers, such as {name!r} of type "
+            f"{dtype}; legal are {', '.join(EXPONENTS)}. Take the checkpoint that it was made from"
+        )
+
+
+def describe_weights(path: Path) -> dict[str, Any]:
+    """What a manifest says of a safetensors file (see `artifacts.describe_file`), of numbers that are all finite.
+
+    The values are looked at as they pass the hash, so that the file is read once. Raises ValueError where a tensor that
+    is no buffer holds NaN or infinity.
+    """
+    from xxhash import xxh3_128
+
+    header = read_header(path)
+    entries = sorted(header.items(), key=lambda item: item[1]["data_offsets"])
+    digests, found = (hashlib.sha256(), xxh3_128()), {}
+    with path.open("rb") as handle:
+        length = handle.read(8)
+        head = length + handle.read(int.from_bytes(length, "little"))
+        for digest in digests:
+            digest.update(head)
+        for name, entry in entries:
+            start, end = entry["data_offsets"]
+            if count := _hash_and_count(handle, end - start, entry["dtype"], digests):
+                found[name] = count
+    if spoilt := {name: count for name, count in found.items() if not is_buffer(name)}:
+        shown = "; ".join(
+            f"{count:,} of {math.prod(header[name]['shape']):,} in {name!r}"
+            for name, count in list(spoilt.items())[:3]
+        )
+        more = f"; and in {len(spoilt) - 3} more tensors" if len(spoilt) > 3 else ""
+        raise ValueError(f"{path.name} holds values that are NaN or infinite: {shown}{more}")
+    sha256, xxh3 = (digest.hexdigest() for digest in digests)
+    return {"sha256": sha256, "xxh3": xxh3, "size": path.stat().st_size}
+
+
+def _hash_and_count(handle: BinaryIO, size: int, dtype: str, digests: Iterable[Any]) -> int:
+    """Read `size` bytes of one tensor, update the digests and count the values that are NaN or infinite."""
+    import numpy as np
+
+    buffer, found = bytearray(min(PIECE, size)), 0
+    exponent = EXPONENTS.get(dtype)
+    kind = f"<u{BITS[dtype] // 8}" if exponent else ""
+    while size:
+        piece = memoryview(buffer)[: min(PIECE, size)]
+        handle.readinto(piece)
+        for digest in digests:
+            digest.update(piece)
+        if exponent:
+            values = np.frombuffer(piece, kind) & np.array(exponent, kind)
+            found += int(np.count_nonzero(values == exponent))
+        size -= len(piece)
+    return found

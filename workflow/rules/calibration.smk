@@ -26,6 +26,9 @@ rule calibrate:
     params:
         text=config["calibration"],
         hessians=any(map(lookups.needs_hessians, RECIPES.values())),
+        made=lambda w: lineage.made_of(
+            MADE, lineage.CALIBRATION, {**w, "task": config["calibration"]["task"]}
+        ),
         code=code_digest("calibrate"),
     message:
         "Calibrating {wildcards.checkpoint} on {wildcards.calibration}"

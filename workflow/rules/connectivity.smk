@@ -29,6 +29,8 @@ rule interpolate:
     params:
         precision=lambda w: grid.training_of(config, w.checkpoint, w.task)["precision"],
         metric=lambda w: config["tasks"][w.task]["metric"],
+        made=lambda w: lineage.made_of(MADE, lineage.RUN, w),
+        dense=lambda w: lineage.made_of(MADE, lineage.RUN, {**w, "recipe": "dense", "regime": "dense"}),
         code=code_digest("interpolate", without=MASK_MAKING),
     message:
         "Path from dense to {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / {wildcards.regime} / seed {wildcards.seed}"
@@ -59,6 +61,8 @@ rule measure_connectivity:
             task: {"metric": config["tasks"][task]["metric"]}
             for task in sorted({run["task"] for run in CONNECTED})
         },
+        made=MADE_STUDY,
+        parts=lineage.parts_of(MADE, CONNECTED),
         code=code_digest("measure_connectivity"),
     message:
         "Measuring the barriers of {wildcards.study}"

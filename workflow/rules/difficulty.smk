@@ -42,6 +42,9 @@ rule score_difficulty:
             name: {key: axis[key] for key in ("task", "tasks", "values", "vary") if key in axis}
             for name, axis in USED["axes"].items()
         },
+        made=MADE_STUDY,
+        runs=RUNS,
+        parts=lineage.parts_of(MADE, RUNS),
         code=code_digest("score_difficulty"),
     message:
         "Measuring the difficulty of the tasks of {wildcards.study}"

@@ -28,6 +28,7 @@ rule plot_figure:
     params:
         figure="{figure}",
         axes=USED["axes"],
+        made=MADE_STUDY,
         code=code_digest("plot_figure"),
     message:
         "Plotting {wildcards.figure} of {wildcards.study}"
@@ -59,6 +60,7 @@ rule plot_evidence:
         figure="{evidence}",
         tasks=grid.study_tasks(config),
         connected=CONNECTED,
+        made=MADE_STUDY,
         code=code_digest("plot_evidence"),
     message:
         "Plotting {wildcards.evidence} of {wildcards.study}"

@@ -24,6 +24,7 @@ rule rank_weights:
     params:
         score=lambda w: RANKINGS[w.ranking]["score"],
         seed=lambda w: RANKINGS[w.ranking]["seed"],
+        made=lambda w: lineage.made_of(MADE, lineage.RANKING, w),
         code=code_digest("rank_weights"),
     message:
         "Ranking the weights of {wildcards.checkpoint} by {wildcards.ranking}"
@@ -52,6 +53,7 @@ rule build_mask:
         runtime=60,
     params:
         recipe=lambda w: recipes.spec_of(RECIPES[w.recipe]),
+        made=lambda w: lineage.made_of(MADE, lineage.MASK, w),
         code=code_digest("build_mask"),
     message:
         "Masking {wildcards.checkpoint} by {wildcards.recipe}"

@@ -28,6 +28,7 @@ rule finetune_null:
     params:
         recipe=RECIPES["dense"],
         training=lambda w: grid.training_of(config, w.checkpoint, w.task),
+        made=lambda w: lineage.made_of(MADE, lineage.NULL, w),
         code=code_digest("finetune_null", without=MASK_MAKING + ROUNDING),
     message:
         "Run without input {wildcards.checkpoint} / {wildcards.task} / seed {wildcards.seed}"

@@ -23,6 +23,7 @@ rule quantize_weights:
         runtime=60,
     params:
         recipe=lambda w: recipes.spec_of(RECIPES[w.recipe]),
+        made=lambda w: lineage.made_of(MADE, lineage.MASK, w),
         code=code_digest("quantize_weights"),
     message:
         "Quantizing {wildcards.checkpoint} by {wildcards.recipe}"

@@ -32,6 +32,8 @@ rule replicate:
         figures=config["study"]["replicates"],
         tasks=reference.replicated_tasks(config),
         recipes={name: RECIPES[name] for name in sorted({run["recipe"] for run in REPLICATED})},
+        made=MADE_STUDY,
+        parts=lineage.parts_of(MADE, REPLICATED),
         code=code_digest("replicate"),
     message:
         "Comparing {wildcards.study} with the paper"
@@ -65,6 +67,7 @@ rule plot_replication:
         runtime=30,
     params:
         replicated="{replicated}",
+        made=MADE_STUDY,
         code=code_digest("plot_replication"),
     message:
         "Plotting {wildcards.study} over the paper's {wildcards.replicated}"

@@ -3,9 +3,15 @@
 Needs tables and figures. Gives results/report/{study}/: index.html, verdicts.txt and the merged config.
 """
 
+# Checkpoint and task, each pair once.
+TOKENIZED = list(dict.fromkeys((run["checkpoint"], run["task"]) for run in RUNS))
+
 
 # The whole config of the study as it was run, with every default.
 rule write_config:
+    input:
+        # It is written when there are tables of it, and not before.
+        runs=rules.aggregate_runs.output.runs,
     output:
         config="results/report/{study}/config.yaml",
     log:
@@ -17,6 +23,7 @@ rule write_config:
         "../../envs/report.yaml"
     params:
         config=USED,
+        made=MADE_STUDY,
         code=code_digest("write_config"),
     message:
         "Writing the config of {wildcards.study}"
@@ -41,6 +48,8 @@ rule render_report:
         manifests=expand(
             "resources/checkpoints/{checkpoint}/manifest.json", checkpoint=sorted(USED["checkpoints"])
         ),
+        tasks=expand(rules.fetch_task.output.manifest, task=sorted({run["task"] for run in RUNS})),
+        lengths=[rules.tokenize_task.output.lengths.format(checkpoint=c, task=t) for c, t in TOKENIZED],
         template="workflow/report/page.html.j2",
         style="workflow/report/page.css",
         behaviour="workflow/report/page.js",
@@ -59,12 +68,14 @@ rule render_report:
     params:
         study="{study}",
         figures=FIGURES,
+        tokenized=TOKENIZED,
         config=USED,
         notice=lookups.notice_of(USED),
         codes={
             rule: code_digest(rule)
             for rule in ("build_mask", "finetune", "aggregate_runs", "score_difficulty")
         },
+        made=MADE_STUDY,
         code=code_digest("render_report"),
     message:
         "Writing the report of {wildcards.study}"

@@ -5,6 +5,25 @@ results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/ with predictions,
 a later stage asks more of, also confidences.parquet (of the training examples, by epoch) and model.safetensors.
 """
 
+# How masks are made concerns only the runs that make one themselves; the others read it from its file. Nor does it
+# concern a run how weights are rounded if it rounds none.
+MASK_MAKING = tuple(f"junkdna.compression.{name}" for name in ("scores", "ranking", "selection"))
+ROUNDING = ("junkdna.compression.quantization", "junkdna.quantfile")
+FINETUNE_CODE = {
+    "masks": code_digest("finetune", without=ROUNDING),
+    "rounds": code_digest("finetune", without=MASK_MAKING),
+    "neither": code_digest("finetune", without=MASK_MAKING + ROUNDING),
+}
+
+
+def finetune_code(wildcards):
+    """The digest of the code that this run executes."""
+    recipe = RECIPES[wildcards.recipe]
+    if recipe["method"] == "quantize":
+        return FINETUNE_CODE["rounds"]
+    masks = recipe["method"] == "prune" and lookups.masks_itself(recipe, wildcards.regime)
+    return FINETUNE_CODE["masks" if masks else "neither"]
+
 
 # One run: the unit of every table. Half-done training goes on from its last saved step.
 rule finetune:
@@ -33,6 +52,7 @@ rule finetune:
     params:
         recipe=lambda w: RECIPES[w.recipe],
         training=lambda w: grid.training_of(config, w.checkpoint, w.task, w.regime),
+        made=lambda w: lineage.made_of(MADE, lineage.RUN, w),
         code=finetune_code,
     message:
         "Run {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / {wildcards.regime} / seed {wildcards.seed}"

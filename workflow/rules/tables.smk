@@ -40,6 +40,8 @@ rule aggregate_runs:
         recipes={name: RECIPES[name] for name in sorted({run["recipe"] for run in RUNS})},
         axes=USED["axes"],
         margin=config["study"]["margin"],
+        made=MADE_STUDY,
+        parts=lineage.parts_of(MADE, RUNS),
         code=code_digest("aggregate_runs"),
     message:
         "Aggregating the runs of {wildcards.study}"

@@ -1,7 +1,7 @@
 """Tasks: labelled data in one normalised form, then as tokens.
 
 Needs checkpoints (their tokenizers). Gives resources/tasks/{task}/{split}.parquet and
-results/tokens/{checkpoint}/{task}/{split}.safetensors.
+results/tokens/{checkpoint}/{task}/{split}.safetensors, and beside both what the report has to say of them.
 """
 
 
@@ -23,6 +23,8 @@ rule fetch_task:
     params:
         data=lambda w: grid.data_of(config["tasks"][w.task]),
         name="{task}",
+        made=lambda w: lineage.made_of(MADE, ("task",), w),
+        local=lambda w: LOCAL.get(f"tasks.{w.task}", {}),
         code=code_digest("fetch_task"),
     message:
         "Fetching task {wildcards.task}"
@@ -39,6 +41,7 @@ rule tokenize_task:
     output:
         train="results/tokens/{checkpoint}/{task}/train.safetensors",
         validation="results/tokens/{checkpoint}/{task}/validation.safetensors",
+        lengths="results/tokens/{checkpoint}/{task}/lengths.json",
     log:
         "logs/tokenize_task/{checkpoint}/{task}.log",
     benchmark:
@@ -51,6 +54,7 @@ rule tokenize_task:
     params:
         format=lambda w: config["tasks"][w.task]["format"],
         max_length=lambda w: config["tasks"][w.task]["max_length"],
+        made=lambda w: lineage.made_of(MADE, lineage.TOKENS, w),
         code=code_digest("tokenize_task"),
     message:
         "Tokenizing task {wildcards.task} for {wildcards.checkpoint}"

@@ -11,9 +11,14 @@ from junkdna.compression.calibrated import budget_of, build_layerwise_mask, shuf
 from junkdna.compression.masks import build_packed_mask, removed_by
 from junkdna.maskfile import read_mask, write_mask
 from junkdna.models import read_body
+from junkdna.quantfile import read_unseen
+from junkdna.record import check_inputs, check_made, record
 from junkdna.specs import PruneSpec
 
-paths = snakemake.input
+paths, made = snakemake.input, snakemake.params.made
+check_inputs([path for path in paths if path != paths.like], made)
+if paths.like:
+    check_made(paths.like, {"checkpoint": made["checkpoint"], "compression": made["like"]})
 body = read_body(Path(paths.manifest).parent)
 weights = {name: weight.tensor for name, weight in body.items()}
 input_dims = {name: weight.input_dim for name, weight in body.items()}
@@ -30,4 +35,6 @@ elif spec.layerwise:
 else:
     ranking = read_tensors(paths.ranking) if paths.ranking else None
     mask = build_packed_mask(weights, input_dims, spec, ranking, removed)
-write_mask(snakemake.output.mask, mask, spec, code=snakemake.params.code)
+unseen = read_unseen(paths.calibration) if paths.calibration else []
+about = record(made, snakemake.config)
+write_mask(snakemake.output.mask, mask, spec, code=snakemake.params.code, unseen=unseen, about=about)

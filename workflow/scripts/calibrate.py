@@ -12,18 +12,20 @@ from junkdna.artifacts import stream_tensors
 from junkdna.calibration import choose_sequences, statistics_names, stream_statistics
 from junkdna.compression.hessian import with_factors
 from junkdna.devices import take_device
-from junkdna.models import load_classifier
+from junkdna.models import load_body
+from junkdna.record import check_inputs, record
 from junkdna.tokens import read_tokens
 
 torch.set_num_threads(snakemake.threads)
 text, params = snakemake.params.text, snakemake.params
+check_inputs(snakemake.input, params.made)
 tokens = choose_sequences(
     read_tokens(snakemake.input.train),
     sequences=text["sequences"],
     max_length=text["max_length"],
     seed=text["seed"],
 )
-model = load_classifier(Path(snakemake.input.manifest).parent, num_labels=2, seed=0)
+model = load_body(Path(snakemake.input.manifest).parent)
 model.to(take_device(snakemake.resources.gpu))
 statistics = with_factors(stream_statistics(model, tokens, hessians=params.hessians))
 facts = {
@@ -32,5 +34,5 @@ facts = {
     "source": text["task"],
     "code": params.code,
 }
-about = {name: str(value) for name, value in facts.items()}
+about = {name: str(value) for name, value in facts.items()} | record(params.made, snakemake.config)
 stream_tensors(snakemake.output.statistics, statistics, statistics_names(model), about)

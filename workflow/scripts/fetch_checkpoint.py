@@ -7,6 +7,8 @@ job.start(snakemake.log[0])
 from pathlib import Path
 
 from junkdna.checkpoints import fetch_checkpoint
+from junkdna.record import record
 
-folder = Path(snakemake.output.manifest).parent
-fetch_checkpoint(snakemake.params.source, folder, name=snakemake.params.name)
+params, folder = snakemake.params, Path(snakemake.output.manifest).parent
+about = record(params.made, snakemake.config)
+fetch_checkpoint(params.source, folder, name=params.name, about=about, local=params.local)

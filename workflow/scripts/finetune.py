@@ -11,6 +11,7 @@ import torch
 from junkdna.devices import take_device
 from junkdna.maskfile import read_start
 from junkdna.quantfile import read_quantized
+from junkdna.record import check_inputs, record
 from junkdna.results import fingerprint
 from junkdna.specs import TrainSpec
 from junkdna.tokens import read_tokens
@@ -18,23 +19,22 @@ from junkdna.training.files import write_outcome
 from junkdna.training.loop import finetune
 
 torch.set_num_threads(snakemake.threads)
-paths, made, params = snakemake.input, dict(snakemake.output.items()), snakemake.params
+paths, out, params = snakemake.input, dict(snakemake.output.items()), snakemake.params
+check_inputs(paths, params.made)
 run = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)}
-files = [path for path in (paths.manifest, paths.train, paths.mask, paths.quantized) if path]
 outcome = finetune(
     checkpoint=Path(paths.manifest).parent,
-    train=read_tokens(paths.train),
-    validation=read_tokens(paths.validation),
+    **{split: read_tokens(paths[split]) for split in ("train", "validation")},
     **read_start(paths.mask),
     recipe=params.recipe,
     regime=run["regime"],
     spec=TrainSpec.from_mapping(params.training),
     seed=run["seed"],
-    state=Path(made["predictions"]).with_name("state.safetensors"),
-    fingerprint=fingerprint(files, [run, params.recipe, params.training, params.code]),
+    state=Path(out["predictions"]).with_name("state.safetensors"),
+    fingerprint=fingerprint(paths, [run, params.recipe, params.training, params.code]),
     device=take_device(snakemake.resources.gpu),
     quantized=read_quantized(paths.quantized) if paths.quantized else None,
-    traced="confidences" in made,
+    traced="confidences" in out,
 )
 keys = {**run, "family": params.recipe["family"], "level": params.recipe["level"]}
-write_outcome(made, outcome, keys=keys, code=params.code)
+write_outcome(out, outcome, keys=keys, code=params.code, about=record(params.made, snakemake.config))

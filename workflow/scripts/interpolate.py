@@ -10,11 +10,14 @@ import torch
 
 from junkdna.artifacts import read_tensors, write_table
 from junkdna.devices import take_device
+from junkdna.record import check_inputs, check_made, record
 from junkdna.tokens import read_tokens
 from junkdna.training.interpolate import interpolate
 
 torch.set_num_threads(snakemake.threads)
 paths, params = snakemake.input, snakemake.params
+check_inputs([path for path in paths if path != paths.dense], params.made)
+check_made(paths.dense, params.dense)
 path, losses = interpolate(
     checkpoint=Path(paths.manifest).parent,
     train=read_tokens(paths.train),
@@ -26,5 +29,6 @@ path, losses = interpolate(
     device=take_device(snakemake.resources.gpu),
 )
 run = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed), "code": params.code}
+run |= record(params.made, snakemake.config)
 write_table(snakemake.output.losses, losses, run)
 write_table(snakemake.output.path, path, run)

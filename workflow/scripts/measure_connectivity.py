@@ -6,12 +6,14 @@ job.start(snakemake.log[0])
 
 from junkdna.artifacts import read_table, write_table, write_text
 from junkdna.connectivity import connectivity_table
+from junkdna.record import check_runs, record
 
 params = snakemake.params
+check_runs(snakemake.input.losses, params.runs, params.parts)
 keys = [
     {**run, **{key: params.recipes[run["recipe"]][key] for key in ("family", "level")}} for run in params.runs
 ]
 losses = [read_table(path) for path in snakemake.input.losses]
 table = connectivity_table(zip(keys, losses, strict=True), params.tasks)
-write_table(snakemake.output.table, table)
+write_table(snakemake.output.table, table, record(params.made, snakemake.config))
 write_text(snakemake.output.csv, table.to_csv(index=False))

@@ -8,10 +8,12 @@ import pandas as pd
 
 from junkdna.artifacts import read_table
 from junkdna.claims_figures import claims_figure, difficulty_figure
+from junkdna.record import check_inputs, record
 from junkdna.style import save
 from junkdna.training_figures import path_figure
 
 given, params = snakemake.input, snakemake.params
+check_inputs(given, params.made)
 if params.figure == "claims":
     chart = claims_figure(read_table(given.claims), title="What the study says of each claim")
 elif params.figure == "difficulty":
@@ -23,4 +25,4 @@ else:
     title = "On the straight line from dense to compressed"
     chart = path_figure(paths, read_table(given.connectivity), title=title)
 for path in snakemake.output:
-    save(chart, path)
+    save(chart, path, record(params.made, snakemake.config))

@@ -7,6 +7,8 @@ job.start(snakemake.log[0])
 from pathlib import Path
 
 from junkdna.pretraining import pretrain_checkpoint
+from junkdna.record import record
 
-folder = Path(snakemake.output.manifest).parent
-pretrain_checkpoint(snakemake.params.source, folder, name=snakemake.params.name, threads=snakemake.threads)
+params, folder = snakemake.params, Path(snakemake.output.manifest).parent
+about = record(params.made, snakemake.config)
+pretrain_checkpoint(params.source, folder, name=params.name, threads=snakemake.threads, about=about)

@@ -9,13 +9,26 @@ from pathlib import Path
 from junkdna.compression.quantization import QuantSpec
 from junkdna.compression.quantize import quantize_weights
 from junkdna.models import read_body
-from junkdna.quantfile import read_factors, write_quantized
+from junkdna.quantfile import read_factors, read_unseen, write_quantized
+from junkdna.record import check_inputs, record
 
+check_inputs(snakemake.input, snakemake.params.made)
 body = read_body(Path(snakemake.input.manifest).parent)
 input_dims = {name: weight.input_dim for name, weight in body.items()}
 spec = QuantSpec.from_mapping(snakemake.params.recipe)
-factors = read_factors(snakemake.input.calibration) if snakemake.input.calibration else None
+calibration = snakemake.input.calibration
+factors = read_factors(calibration) if calibration else None
+unseen = read_unseen(calibration) if calibration else []
 quantized = quantize_weights(
     {name: weight.tensor for name, weight in body.items()}, input_dims, spec, factors
 )
-write_quantized(snakemake.output.weights, quantized, input_dims, spec, code=snakemake.params.code)
+about = record(snakemake.params.made, snakemake.config)
+write_quantized(
+    snakemake.output.weights,
+    quantized,
+    input_dims,
+    spec,
+    code=snakemake.params.code,
+    unseen=unseen,
+    about=about,
+)

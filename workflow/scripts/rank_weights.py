@@ -9,7 +9,11 @@ from pathlib import Path
 from junkdna.artifacts import write_tensors
 from junkdna.compression.ranking import build_ranking
 from junkdna.models import read_body
+from junkdna.record import check_inputs, record
 
+params = snakemake.params
+check_inputs(snakemake.input, params.made)
 body = read_body(Path(snakemake.input.manifest).parent)
 weights = {name: weight.tensor for name, weight in body.items()}
-write_tensors(snakemake.output.ranking, build_ranking(weights, snakemake.params.score, snakemake.params.seed))
+about = {**record(params.made, snakemake.config), "code": params.code}
+write_tensors(snakemake.output.ranking, build_ranking(weights, params.score, params.seed), about)

@@ -8,15 +8,21 @@ from pathlib import Path
 
 from junkdna.artifacts import read_json, read_table, write_text
 from junkdna.cautions import study_cautions
+from junkdna.data_cautions import data_cautions
 from junkdna.origins import describe_origins
+from junkdna.record import check_inputs
 from junkdna.report import TABLES, render
 from junkdna.verdicts import verdict_text
 
 params, paths = snakemake.params, snakemake.input
+check_inputs([*(paths[name] for name in TABLES if paths.get(name)), *paths.figures], params.made)
 tables = {name: read_table(paths[name]) for name in TABLES if paths.get(name)}
 manifests = [read_json(path) for path in paths.manifests]
 specs = [read_json(path) for path in paths.figures]
 axes = params.config["axes"]
+lengths = dict(zip(map(tuple, params.tokenized), map(read_json, paths.lengths), strict=True))
+cautions = study_cautions(tables["runs"], tables["claims"], axes, tables.get("orders"))
+cautions += data_cautions(map(read_json, paths.tasks), lengths)
 origins = describe_origins(manifests, tables["runs"], params.codes, axes)
 page = render(
     template=Path(paths.template),
@@ -24,7 +30,7 @@ page = render(
     tables=tables,
     charts=dict(zip(params.figures, specs, strict=True)),
     provenance={**origins, "config": params.config},
-    cautions=study_cautions(tables["runs"], tables["claims"], axes, tables.get("orders")),
+    cautions=cautions,
     notice=params.notice,
 )
 write_text(snakemake.output.page, page)

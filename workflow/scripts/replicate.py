@@ -8,11 +8,14 @@ from pathlib import Path
 
 from junkdna.artifacts import write_table, write_text
 from junkdna.bootstrap import Replicates
+from junkdna.record import check_runs, record
 from junkdna.replication import read_values, replication_summary, replication_table
 from junkdna.stacks import read_runs, score_draws, training_labels
 from junkdna.tables import runs_table
 
 params = snakemake.params
+check_runs(snakemake.input.metrics, params.runs, params.parts)
+check_runs(snakemake.input.predictions, params.runs, params.parts)
 labels = training_labels(params.labelled, snakemake.input.labels)
 folders = [Path(path).parent for path in snakemake.input.metrics]
 facts, stacks = read_runs(folders, params.tasks, params.runs, labels)
@@ -23,5 +26,5 @@ values = read_values(snakemake.input.values)
 described = {"figures": params.figures, "tasks": params.tasks, "recipes": params.recipes}
 table = replication_table(runs, draws, replicates, values, **described)
 for name, content in {"table": table, "summary": replication_summary(table)}.items():
-    write_table(snakemake.output[name], content)
+    write_table(snakemake.output[name], content, record(params.made, snakemake.config))
     write_text(snakemake.output[f"{name}_csv"], content.to_csv(index=False))

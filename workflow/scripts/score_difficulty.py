@@ -8,17 +8,24 @@ import pandas as pd
 
 from junkdna.artifacts import read_table, write_table, write_text
 from junkdna.difficulty.measure import measure_difficulty
+from junkdna.lineage import NULL
+from junkdna.record import check_inputs, check_runs, record
 
-human = pd.read_csv(snakemake.input.human).set_index("slug")["score"].dropna()
+given, params = snakemake.input, snakemake.params
+check_inputs([given.runs], params.made)
+check_runs(given.predictions, params.runs, params.parts)
+check_runs(given.nulls, params.nulls, params.parts, NULL)
+check_runs(given.confidences, params.confidences, params.parts)
+human = pd.read_csv(given.human).set_index("slug")["score"].dropna()
 tables = measure_difficulty(
-    read_table(snakemake.input.runs),
-    snakemake.input.predictions,
-    nulls=zip(snakemake.params.nulls, snakemake.input.nulls, strict=True),
-    confidences=zip(snakemake.params.confidences, snakemake.input.confidences, strict=True),
+    read_table(given.runs),
+    given.predictions,
+    nulls=zip(params.nulls, given.nulls, strict=True),
+    confidences=zip(params.confidences, given.confidences, strict=True),
     human=human.to_dict(),
-    tasks=snakemake.params.tasks,
-    axes=snakemake.params.axes,
+    tasks=params.tasks,
+    axes=params.axes,
 )
 for name, table in tables.items():
-    write_table(snakemake.output[name], table)
+    write_table(snakemake.output[name], table, record(params.made, snakemake.config))
     write_text(snakemake.output[f"{name}_csv"], table.to_csv(index=False))

@@ -6,13 +6,19 @@ job.start(snakemake.log[0])
 
 from pathlib import Path
 
-from junkdna.artifacts import read_table
-from junkdna.tokens import load_tokenizer, tokenize, write_tokens
+from junkdna.artifacts import read_table, write_json
+from junkdna.data_cautions import length_cautions
+from junkdna.record import check_inputs, record
+from junkdna.tokens import describe_lengths, load_tokenizer, tokenize, write_tokens
 
+params, lengths = snakemake.params, {}
+check_inputs(snakemake.input, params.made)
 tokenizer = load_tokenizer(Path(snakemake.input.manifest).parent)
 for split in ("train", "validation"):
     table = read_table(snakemake.input[split])
-    tokens = tokenize(
-        table, tokenizer, format=snakemake.params.format, max_length=snakemake.params.max_length
-    )
-    write_tokens(snakemake.output[split], tokens)
+    tokens = tokenize(table, tokenizer, format=params.format, max_length=params.max_length)
+    write_tokens(snakemake.output[split], tokens, record(params.made, snakemake.config))
+    lengths[split] = describe_lengths(tokens, params.max_length)
+write_json(snakemake.output.lengths, lengths)
+for line in length_cautions(snakemake.wildcards.checkpoint, snakemake.wildcards.task, lengths):
+    job.progress(f"warning: {line}")

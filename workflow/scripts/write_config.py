@@ -7,6 +7,8 @@ from junkdna import job
 job.start(snakemake.log[0])
 
 from junkdna.artifacts import write_text
+from junkdna.record import check_inputs
 
+check_inputs(snakemake.input, snakemake.params.made)
 text = yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True, width=110)
 write_text(snakemake.output.config, text)

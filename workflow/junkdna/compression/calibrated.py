@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from junkdna.compression.activation import ACTIVATION_SCORES
 from junkdna.compression.budgets import erk_budget, global_counts, owl_budget
+from junkdna.compression.hessian import check_statistics
 from junkdna.compression.masks import PackedMask, pack
 from junkdna.compression.quantization import as_matrix
 from junkdna.compression.rows import keep_of_groups, keep_of_layer, keep_of_rows, shuffle_rows
@@ -28,21 +28,18 @@ def build_layerwise_mask(
 ) -> PackedMask:
     """Select the weights that stay, one layer after the other; any score with any selection.
 
-    weights, input_dims: see `junkdna.compression.masks.build_packed_mask`. statistics: see
-    `junkdna.calibration` and `junkdna.compression.hessian.with_factors`; what a layer lacks there is taken as 1
-    (and the identity), which leaves its magnitudes to decide. removed: how many weights of each layer go; None: the
-    share of the spec. Selection `global` holds the scores of all layers at once. The mask of `sparsegpt` comes with
-    new weights, in dtype and layout of the old. ValueError for weights that are no numbers, and for statistics that
-    are of none of them.
+    weights, input_dims: see `junkdna.compression.masks.build_packed_mask`. statistics: of every weight, see
+    `junkdna.calibration` and `junkdna.compression.hessian.with_factors`. removed: how many weights of each layer go;
+    None: the share of the spec. Selection `global` holds the scores of all layers at once. The mask of `sparsegpt`
+    comes with new weights, in dtype and layout of the old. ValueError for weights that are no numbers, and where the
+    statistics lack one of them.
     """
     for name, weight in weights.items():
         if not weight.isfinite().all():
             raise ValueError(f"tensor {name!r}: some weights are NaN or infinite")
     kind = "factors" if spec.score == "sparsegpt" else "norms" if spec.score in ACTIVATION_SCORES else ""
-    if kind and not any(f"{kind}:{name}" in statistics for name in weights):
-        raise ValueError(
-            f"{spec.score} needs {kind}, and the calibration statistics hold none of these weights"
-        )
+    if kind:
+        check_statistics(statistics, kind, weights, spec.score)
     if spec.selection == "global":
         assert removed is None and spec.score != "sparsegpt", spec
         removed = global_counts(_all_scores(weights, input_dims, spec, statistics), spec.per_mille)
@@ -52,7 +49,7 @@ def build_layerwise_mask(
         matrix = as_matrix(weight.detach(), dim)
         num_removed = removed[name] if removed else count_removed(weight.numel(), spec.per_mille)
         if spec.score == "sparsegpt":
-            factor = statistics.get(f"factors:{name}", torch.eye(matrix.shape[1]))
+            factor = statistics[f"factors:{name}"]
             kept, moved = prune_sparsegpt(
                 matrix, factor, num_removed=num_removed, keep=spec.keep, group=spec.group
             )
@@ -74,6 +71,7 @@ def budget_of(
     if spec.budget == "erk":
         return erk_budget({name: tuple(weight.shape) for name, weight in weights.items()}, spec.per_mille)
     assert spec.budget == "owl", spec
+    check_statistics(statistics, "norms", weights, "budget owl")
     return owl_budget(
         _all_scores(weights, input_dims, replace(spec, score="wanda"), statistics), spec.per_mille
     )
@@ -105,15 +103,11 @@ def _all_scores(
 def _scores_of(matrix: Tensor, name: str, dim: int, spec: PruneSpec, statistics: Statistics) -> Tensor:
     """Scores [outputs, inputs] of the weights [outputs, inputs]."""
     if spec.score in ACTIVATION_SCORES:
-        return ACTIVATION_SCORES[spec.score](matrix, _squares(statistics, name, matrix))
+        return ACTIVATION_SCORES[spec.score](matrix, statistics[f"norms:{name}"])
     # The random score hangs on the place in the stored tensor.
     stored = as_matrix(matrix, dim)
     scores = SCORES[spec.score](stored.flatten(), name=name, seed=spec.seed).view(stored.shape)
     return as_matrix(scores, dim)
-
-
-def _squares(statistics: Statistics, name: str, matrix: Tensor) -> Tensor:
-    return statistics.get(f"norms:{name}", torch.ones(matrix.shape[1]))
 
 
 def _select(scores: Tensor, spec: PruneSpec, num_removed: int) -> Tensor:

@@ -17,9 +17,9 @@ BLOCK = 128
 def quantize_gptq(weight: Tensor, factor: Tensor, spec: QuantSpec) -> Quantized:
     """Quantize weights [rows, columns] so that the layer's output on the calibration inputs changes little.
 
-    factor: [columns, columns], see `junkdna.compression.hessian.upper_inverse_factor`. The grid of a group is
-    fitted when its first column is reached, to the weights as they have been updated by then; that of a whole row
-    (group 0) to the weights as they were.
+    factor: [columns, columns], see `junkdna.compression.hessian.upper_inverse_factor`. Every grid is fitted to the
+    weights as they were, before any of them moves. The published code fits that of a group when it comes to it, to
+    weights that have moved by then; that was worse at 2 and 3 bits (docs/compression.md).
     """
     work = weight.float().clone()
     rows, columns = work.shape
@@ -28,21 +28,18 @@ def quantize_gptq(weight: Tensor, factor: Tensor, spec: QuantSpec) -> Quantized:
     work[:, dead] = 0
     size = spec.group or columns
     codes = torch.empty(rows, columns, dtype=torch.uint8, device=work.device)
-    grids = []
+    grids = [
+        fit_grid(work[:, start : start + size], spec.bits, symmetric=spec.symmetric)
+        for start in range(0, columns, size)
+    ]
     for start in range(0, columns, BLOCK):
         end = min(start + BLOCK, columns)
         errors = torch.empty(rows, end - start, device=work.device)
         for column in range(start, end):
-            if column % size == 0:
-                # The group may reach beyond this block, where updates of the block are still to be applied.
-                ahead = work[:, column : column + size].clone()
-                if column > start and column + size > end:
-                    done = errors[:, : column - start]
-                    ahead[:, end - column :] -= done @ factor[start:column, end : column + size]
-                grids.append(fit_grid(ahead, spec.bits, symmetric=spec.symmetric))
-            code = encode(work[:, column : column + 1], *grids[-1], spec.bits, symmetric=spec.symmetric)
+            grid = grids[column // size]
+            code = encode(work[:, column : column + 1], *grid, spec.bits, symmetric=spec.symmetric)
             codes[:, column] = code[:, 0]
-            error = (work[:, column] - decode(code, *grids[-1])[:, 0]) / diagonal[column]
+            error = (work[:, column] - decode(code, *grid)[:, 0]) / diagonal[column]
             work[:, column:end] -= error[:, None] * factor[column, column:end]
             errors[:, column - start] = error
         work[:, end:] -= errors @ factor[start:end, end:]

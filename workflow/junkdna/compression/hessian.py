@@ -58,3 +58,14 @@ def with_factors(statistics: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str
     for name, value in statistics:
         kind, _, layer = name.partition(":")
         yield (f"factors:{layer}", upper_inverse_factor(value)) if kind == "hessians" else (name, value)
+
+
+def check_statistics(statistics: Iterable[str], kind: str, weights: Iterable[str], asking: str) -> None:
+    """Raise ValueError where the statistics lack the `kind` (norms, factors) of a weight; asking: who needs them."""
+    given = set(statistics)
+    lacking = [name for name in weights if f"{kind}:{name}" not in given]
+    if lacking:
+        raise ValueError(
+            f"{asking} needs the {kind} of every weight, and the calibration statistics lack those of {len(lacking)} "
+            f"({', '.join(lacking[:3])}{', ...' if len(lacking) > 3 else ''}): they are of another checkpoint or method"
+        )

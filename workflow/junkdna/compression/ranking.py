@@ -57,8 +57,10 @@ def build_ranking(weights: Mapping[str, Tensor], score: str, seed: int) -> Ranki
     """
     assert BINS not in weights
     half = 1 << (BIN_BITS - 1)
-    counts = np.zeros((len(weights), 2 * half), np.int64)
-    for row, (name, weight) in zip(counts, weights.items(), strict=True):
+    # Of each tensor only the bins that it fills: a mixture has thousands of experts, and few bins each.
+    filled: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name, weight in weights.items():
+        row = np.zeros(2 * half, np.int64)
         for _, keys in score_keys(weight, score=score, name=name, seed=seed):
             bins = keys >> BIN_BITS
             lowest = int(bins.min())
@@ -68,11 +70,15 @@ def build_ranking(weights: Mapping[str, Tensor], score: str, seed: int) -> Ranki
         finite = row[half + LOWEST_FINITE : half + HIGHEST_FINITE + 1].sum()
         if finite != weight.numel():
             raise ValueError(f"tensor {name!r}: {weight.numel() - finite} weights are NaN or infinite")
-    occupied = np.flatnonzero(counts.any(axis=0))
+        places = np.flatnonzero(row)
+        filled[name] = places, row[places]
+    occupied = np.unique(np.concatenate([np.empty(0, np.int64), *(places for places, _ in filled.values())]))
     ranking = {BINS: torch.from_numpy((occupied - half).astype(np.int32))}
-    return ranking | {
-        name: torch.from_numpy(row[occupied]) for name, row in zip(weights, counts, strict=True)
-    }
+    for name, (places, counts) in filled.items():
+        row = np.zeros(len(occupied), np.int64)
+        row[np.searchsorted(occupied, places)] = counts
+        ranking[name] = torch.from_numpy(row)
+    return ranking
 
 
 def find_cut(counts: np.ndarray, num_removed: int) -> tuple[int, int]:

@@ -18,12 +18,13 @@ class Data:
     """A tokenised split where the model is, with what the host must know to plan batches.
 
     tokens: the split, on the device. lengths: tokens of each sequence. first: where the sequences of each
-    example start, and the end (only examples of `choice` have several sequences).
+    example start, and the end (only examples of `choice` have several sequences). left: pad before the text.
     """
 
     tokens: Tokens
     lengths: np.ndarray
     first: np.ndarray
+    left: bool = False
 
     def __len__(self) -> int:
         return len(self.first) - 1
@@ -52,8 +53,11 @@ class Batch:
     positions: Tensor | None
 
 
-def load_data(tokens: Tokens, device: torch.device) -> Data:
-    """Move a split to `device`; a split without examples is a ValueError."""
+def load_data(tokens: Tokens, device: torch.device, *, left: bool = False) -> Data:
+    """Move a split to `device`; a split without examples is a ValueError.
+
+    For a classifier see `junkdna.training.padding.load_for`, which agrees on the padding with the model.
+    """
     lengths = np.diff(tokens.offsets.numpy())
     first = np.arange(len(lengths) + 1) if tokens.options is None else tokens.options.numpy()
     if len(first) < 2:
@@ -63,7 +67,7 @@ def load_data(tokens: Tokens, device: torch.device) -> Data:
         for field in fields(tokens)
         if isinstance(value := getattr(tokens, field.name), Tensor)
     }
-    return Data(replace(tokens, **moved), lengths, first)
+    return Data(replace(tokens, **moved), lengths, first, left)
 
 
 def order_epoch(
@@ -116,7 +120,8 @@ def pad_batches(data: Data, order: list[np.ndarray]) -> Iterator[Batch]:
         positions = None
         if tokens.options is not None:
             positions = _option_positions(counts[examples]).to(device)
-        yield Batch(_pad(tokens, index, lengths.min(), lengths.max()), labels, positions)
+        inputs = pad_sequences(tokens, index, lengths.min(), lengths.max(), left=data.left)
+        yield Batch(inputs, labels, positions)
         example_start += len(examples)
         sequence_start += len(rows)
 
@@ -135,20 +140,23 @@ def _option_positions(counts: np.ndarray) -> Tensor:
     return torch.from_numpy(np.where(column < counts[:, None], positions, -1))
 
 
-def _pad(tokens: Tokens, index: Tensor, shortest: int, width: int) -> dict[str, Tensor]:
-    """Gather the sequences `index` [S] into right-padded inputs [S, W].
+def pad_sequences(
+    tokens: Tokens, index: Tensor, shortest: int, width: int, *, left: bool = False
+) -> dict[str, Tensor]:
+    """Gather the sequences `index` [S] into inputs [S, W], padded after the text or, `left`, before it.
 
     Without any padding there is no attention mask: the models take None for all ones, and attention is
     faster without.
     """
-    start = tokens.offsets[index, None]
-    source = start + torch.arange(width, device=index.device)
+    start, end = tokens.offsets[index, None], tokens.offsets[index + 1, None]
+    place = torch.arange(width, device=index.device)
+    source = end - width + place if left else start + place
     if shortest == width:
         inputs = {"input_ids": tokens.input_ids[source].long()}
         if tokens.segments is not None:
             inputs["token_type_ids"] = tokens.segments[source].long()
         return inputs
-    present = source < tokens.offsets[index + 1, None]
+    present = source >= start if left else source < end
     source = torch.where(present, source, start)
     inputs = {
         "input_ids": torch.where(present, tokens.input_ids[source].long(), tokens.pad_id),

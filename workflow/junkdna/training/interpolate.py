@@ -15,9 +15,8 @@ from torch import Tensor
 from junkdna.metrics import score
 from junkdna.models import load_classifier
 from junkdna.tokens import Tokens
-from junkdna.training.batches import load_data
 from junkdna.training.device import choose_precision
-from junkdna.training.loop import without_unused_segments
+from junkdna.training.padding import load_for
 from junkdna.training.predict import predict
 from junkdna.training.scale import Scale
 from junkdna.training.weights import misfits, solution_of
@@ -47,7 +46,7 @@ def interpolate(
     regression = validation.format == "regression"
     model = load_classifier(checkpoint, validation.num_labels, 0, regression=regression).to(place)
     model.config.use_cache = False
-    data = load_data(without_unused_segments(model, scale.shrink(validation)), place)
+    data = load_for(model, scale.shrink(validation), ask=False)
     weights = solution_of(model)
     ends = [_placed(name, end, weights) for name, end in (("dense", dense), ("other", other))]
     path, losses = [], []

@@ -1,10 +1,8 @@
 """Fine-tune a checkpoint on a task in one of the regimes, and predict its validation split."""
 
-import inspect
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,13 @@ from junkdna.compression.quantization import Quantized
 from junkdna.models import load_classifier
 from junkdna.specs import TrainSpec
 from junkdna.tokens import Tokens
-from junkdna.training.batches import Batch, load_data, order_epoch, pad_batches
+from junkdna.training.batches import Batch, order_epoch, pad_batches
 from junkdna.training.device import choose_precision, peak_memory_mb, synchronize
 from junkdna.training.footprint import measure_footprint
 from junkdna.training.journal import open_journal, show_progress, skip_time, start_clock
 from junkdna.training.objective import prior_loss
 from junkdna.training.outcome import Outcome
+from junkdna.training.padding import load_for
 from junkdna.training.predict import predict
 from junkdna.training.qat import start_quantization
 from junkdna.training.qlora import start_adapters
@@ -79,7 +78,7 @@ def finetune(
         assert train.format != "regression", "a value has no probability"
         # A state without the epochs before it is of no use here.
         training.trace, fingerprint = Trace(), f"{fingerprint} traced"
-    data = load_data(without_unused_segments(training.model, scale.shrink(validation)), place)
+    data = load_for(training.model, scale.shrink(validation), ask=False)
     load_seconds = time.perf_counter() - start
 
     run_training(training, state, fingerprint, after_step)
@@ -125,9 +124,9 @@ def prepare_training(
     model = load_classifier(checkpoint, train.num_labels, seed, regression=regression)
     adapters = start_adapters(model, recipe, regime, quantized, spec, seed, device)
     model.to(device).config.use_cache = False
+    data = load_for(model, train)
     pruning = start_regime(model, recipe, regime, mask, seed, moved)
     quantization = None if adapters else start_quantization(model, recipe, quantized)
-    data = load_data(without_unused_segments(model, train), device)
     return Training(
         model=model,
         optimizer=make_optimizer(model, pruning, spec),
@@ -194,13 +193,6 @@ def _look(training: Training) -> None:
     epoch = -(-training.step // training.plan.epoch_steps)
     seconds = look(training.trace, training.model, training.data, training.precision, epoch)
     skip_time(training.journal, seconds)
-
-
-def without_unused_segments(model: PreTrainedModel, tokens: Tokens) -> Tokens:
-    """Drop the segments if the model has no input for them."""
-    if "token_type_ids" in inspect.signature(model.forward).parameters:
-        return tokens
-    return replace(tokens, segments=None)
 
 
 def _facts(

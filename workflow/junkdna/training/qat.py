@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from junkdna.compression.quantization import (
@@ -34,7 +34,8 @@ INSIDE = 0.49
 class Quantization:
     """The quantized weights of a run.
 
-    weights: by name, the parameters of the model. input_dims: dimension of each that runs along the inputs.
+    weights: by name, the matrices of the model: parameters, or views of one where it is a stack (fused experts).
+    input_dims: dimension of each that runs along the inputs.
     latent: the weights before rounding, in the same order. grids: of the method gptq, which fits them once and
     for all: the quantized weights that the run started from; None where every step fits new ones.
     """
@@ -71,7 +72,8 @@ def start_quantization(
             start = as_matrix(_inside(as_matrix(start, dims[name]), grids[name], spec), dims[name])
         # The freshly loaded weights are pages of the file: taking new ones is cheaper than writing on them.
         latent.append(start.clone(memory_format=torch.contiguous_format))
-        weight.data = torch.empty_like(latent[-1])
+        if isinstance(weight, nn.Parameter):
+            weight.data = torch.empty_like(latent[-1])
     quantization = Quantization(spec, weights, dims, latent, grids)
     round_weights(quantization)
     return quantization
@@ -89,8 +91,11 @@ def take_quantized(
     spec = QuantSpec.from_mapping(recipe)
     for name, weight in weights.items():
         made = dequantize(_moved(quantized[name], weight.device), spec.group).to(weight.dtype)
-        # A view where the model holds inputs x outputs: products do not mind, and turning would cost a pass.
-        weight.data = as_matrix(made, dims[name])
+        if isinstance(weight, nn.Parameter):
+            # A view where the model holds inputs x outputs: products do not mind, and turning would cost a pass.
+            weight.data = as_matrix(made, dims[name])
+        else:
+            weight.copy_(as_matrix(made, dims[name]))
     return Quantization(spec, weights, dims, [], None)
 
 

@@ -17,7 +17,8 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from junkdna.compression.quantization import Quantized, QuantSpec, as_matrix, dequantize
-from junkdna.models import PrunableWeight, prunable_weights
+from junkdna.matrices import PrunableWeight, body_of
+from junkdna.models import prunable_weights
 from junkdna.specs import TrainSpec
 from junkdna.training.device import choose_precision
 from junkdna.training.qat import check_fit
@@ -99,6 +100,7 @@ def attach_adapters(
 
     assert base in BASES, base
     found = prunable_weights(model, "body")
+    _check_layers(model, found)
     matrices = {name: as_matrix(each.tensor, each.input_dim) for name, each in found.items()}
     check_fit(quantized, matrices)
     head = _head(model)
@@ -108,7 +110,7 @@ def attach_adapters(
         r=spec.lora_rank,
         lora_alpha=spec.lora_alpha,
         lora_dropout=spec.lora_dropout,
-        target_modules=[f"{model.base_model_prefix}.{name.removesuffix('.weight')}" for name in found],
+        target_modules=[f"{body_of(model)[0]}.{name.removesuffix('.weight')}" for name in found],
         fan_in_fan_out=any(isinstance(layer, Conv1D) for layer in model.modules()),
     )
     with torch.random.fork_rng(devices=[]):
@@ -123,6 +125,21 @@ def attach_adapters(
     return Adapters(quant, shapes, sum(each.numel() for each in trained))
 
 
+def _check_layers(model: PreTrainedModel, found: Mapping[str, PrunableWeight]) -> None:
+    """Refuse a body with matrices that are not the weights of layers: nothing can stand beside those."""
+    layers = {
+        f"{path}.weight"
+        for path, layer in body_of(model)[1].named_modules()
+        if isinstance(layer, nn.Linear | Conv1D)
+    }
+    if others := [name for name, weight in found.items() if name not in layers or weight.shape is not None]:
+        raise ValueError(
+            f"regime: 'qlora' puts adapters beside linear layers, and {len(others)} of the {len(found)} matrices of "
+            f"{type(model).__name__} are none, first {others[0]!r} (fused experts, attention by head or convolutions); "
+            "legal here are the other regimes"
+        )
+
+
 def body_bytes(adapters: Adapters, bits: float) -> float:
     """Bytes of the frozen matrices at so many `bits` a weight, and of the adapters at 16."""
     count = sum(prod(shape) for shape in adapters.shapes.values())
@@ -131,7 +148,7 @@ def body_bytes(adapters: Adapters, bits: float) -> float:
 
 def _head(model: PreTrainedModel) -> list[Tensor]:
     """The parameters that belong to the task: outside the base model, of its pooler, or not in the checkpoint."""
-    prefix = f"{model.base_model_prefix}."
+    prefix = f"{body_of(model)[0]}."
     missing = getattr(model, "missing_from_checkpoint", frozenset())
     return [
         parameter
@@ -155,8 +172,8 @@ def _freeze(
         # The blocks of a packed layer run on from row to row, ours end with each: such a layer stays unpacked.
         weight.tensor.data.copy_(as_matrix(dequantize(quantized, group), weight.input_dim))
         return
-    layer = model.base_model.get_submodule(path)
-    model.base_model.set_submodule(path, _pack(layer, quantized, group, compute))
+    base = body_of(model)[1]
+    base.set_submodule(path, _pack(base.get_submodule(path), quantized, group, compute))
 
 
 def _pack(layer: nn.Module, quantized: Quantized, group: int, compute: torch.dtype) -> nn.Module:

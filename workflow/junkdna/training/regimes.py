@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from junkdna.compression.masks import build_mask
+from junkdna.matrices import PrunableWeight, joined, split_up, whole_parameters
 from junkdna.models import prunable_weights
 from junkdna.recipes import legal_regimes
 from junkdna.specs import REGIMES, PruneSpec
@@ -39,16 +40,17 @@ ENDS_MASKED = {"sparse", "gradual", "zero-shot"}
 class Pruning:
     """The prunable weights of a run and their masks.
 
-    weights: by mask name. input_dims: dimension of each weight that runs along the inputs. kept: masks,
-    True = kept (empty where nothing is masked, all True at the start of `gradual`). held: the masks as
-    factors in the dtype of the weights, in the order of `weights`; empty while no gradient is masked. per_mille:
-    sparsity that `gradual` has reached. sparsity: share of the prunable weights that the masks remove.
+    found: the matrices by mask name. weights: the parameters that hold them, by name; that of a stack of matrices
+    (fused experts) is one. kept: masks of the shapes of `weights`, True = kept (empty where nothing is masked, all
+    True at the start of `gradual`). held: the masks as factors in the dtype of the weights, in the order of
+    `weights`; empty while no gradient is masked. per_mille: sparsity that `gradual` has reached. sparsity: share of
+    the prunable weights that the masks remove.
     """
 
     regime: str
     spec: PruneSpec | None
+    found: dict[str, PrunableWeight]
     weights: dict[str, Tensor]
-    input_dims: dict[str, int]
     kept: dict[str, Tensor]
     held: list[Tensor]
     per_mille: int = 0
@@ -77,20 +79,20 @@ def start_regime(
     if spec is None:
         return Pruning(regime, None, {}, {}, {}, [])
     found = prunable_weights(model, spec.scope)
-    weights = {name: entry.tensor for name, entry in found.items()}
-    input_dims = {name: entry.input_dim for name, entry in found.items()}
+    weights = whole_parameters(found)
     if regime == "gradual":
         kept = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
-        return Pruning(regime, spec, weights, input_dims, kept, [])
+        return Pruning(regime, spec, found, weights, kept, [])
+    matrices = {name: entry.tensor for name, entry in found.items()}
     if mask is None:
-        mask = build_mask({name: w.detach().cpu() for name, w in weights.items()}, input_dims, spec)
-    _check_mask(mask, weights)
-    kept = {name: mask[name].to(weight.device) for name, weight in weights.items()}
-    pruning = Pruning(regime, spec, weights, input_dims, kept, [], sparsity=_achieved_sparsity(kept))
+        mask = build_mask({name: w.detach().cpu() for name, w in matrices.items()}, _input_dims(found), spec)
+    _check_mask(mask, matrices)
+    kept = {name: each.to(weights[name].device) for name, each in joined(found, mask).items()}
+    pruning = Pruning(regime, spec, found, weights, kept, [], sparsity=_achieved_sparsity(kept))
     if regime in STARTS_MASKED:
-        _start_masked(pruning, moved or {})
+        _start_masked(pruning, joined(found, moved) if moved else {})
     if regime == "reinit":
-        draw_removed(weights, kept, seed)
+        draw_removed(matrices, split_up(found, kept), seed)
     if regime in HOLDS_MASKED:
         _hold(pruning)
     return pruning
@@ -144,7 +146,9 @@ def grow_mask(pruning: Pruning, optimizer: torch.optim.Optimizer, step: int, pla
         return
     if not all(weight.isfinite().all() for weight in pruning.weights.values()):
         return  # There is no order to prune by; the loss ends this training at the next row of the history.
-    grown = build_mask(_rankable(pruning), pruning.input_dims, replace(spec, per_mille=per_mille))
+    ranked = split_up(pruning.found, _rankable(pruning))
+    grown = build_mask(ranked, _input_dims(pruning.found), replace(spec, per_mille=per_mille))
+    grown = joined(pruning.found, grown)
     pruning.kept = {name: kept & grown[name].to(kept.device) for name, kept in pruning.kept.items()}
     pruning.per_mille = per_mille
     pruning.sparsity = _achieved_sparsity(pruning.kept)
@@ -171,6 +175,10 @@ def _start_masked(pruning: Pruning, moved: Mapping[str, Tensor]) -> None:
     for name, weight in pruning.weights.items():
         # The freshly loaded weights are pages of the file: taking new ones is cheaper than writing on them.
         weight.data = pruning.kept[name].to(weight.dtype).mul_(moved.get(name, weight).to(weight))
+
+
+def _input_dims(found: Mapping[str, PrunableWeight]) -> dict[str, int]:
+    return {name: entry.input_dim for name, entry in found.items()}
 
 
 def _achieved_sparsity(kept: Mapping[str, Tensor]) -> float:

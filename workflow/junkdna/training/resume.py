@@ -13,27 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from junkdna.artifacts import read_metadata, read_tensors, write_tensors
+from junkdna.seals import DamagedFileError
 from junkdna.training.regimes import restore_mask
 from junkdna.training.steps import Training
 from junkdna.training.trace import restore_trace, trace_state
 
-VERSION = "1"
+VERSION = "2"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-# What a file raises that is cut off, or holds something else than a state.
-UNREADABLE = (
-    SafetensorError,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-)
 
 
 def save_training(training: Training, path: Path, fingerprint: str) -> None:
@@ -121,7 +110,7 @@ def _load_state(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[s
     """Read the tensors and the record of `path`; None if there is none, another training's, or a broken one.
 
     A broken or foreign state costs the time that it saved, never the run: it is passed over with a word on
-    stderr.
+    stderr. Its seal tells a flipped bit.
     """
     if not path.exists():
         return None
@@ -131,6 +120,7 @@ def _load_state(path: Path, fingerprint: str) -> tuple[dict[str, Tensor], dict[s
             print(f"warning: state {path} is of another training: starting afresh", file=sys.stderr)
             return None
         return read_tensors(path), json.loads(metadata["record"])
-    except UNREADABLE as error:
-        print(f"warning: state {path} cannot be read ({error}): starting afresh", file=sys.stderr)
+    except (DamagedFileError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        print(f"warning: state {path} cannot be used ({reason}): starting afresh", file=sys.stderr)
         return None

@@ -23,6 +23,7 @@ from junkdna.specs import TrainSpec
 from junkdna.tokens import Tokens
 from junkdna.training.batches import Data, load_data, order_evaluation, pad_batches
 from junkdna.training.device import autocast, choose_precision, peak_memory_mb, synchronize
+from junkdna.training.fitting import check_tokens
 from junkdna.training.footprint import measure_footprint
 from junkdna.training.outcome import Outcome
 from junkdna.training.predict import MAX_TOKENS
@@ -63,6 +64,7 @@ def evaluate(
     pruning = start_regime(model, recipe, regime, mask, 0, moved)
     quantization = take_quantized(model, recipe, quantized) if quantized else None
     precision = choose_precision(spec.precision, device)
+    check_tokens(model, validation)
     data = load_data(validation, device)
     load_seconds = time.perf_counter() - start
     start = time.perf_counter()
