@@ -154,6 +154,51 @@ def test_layers_that_see_tokens_in_other_shapes_count(tmp_path):
     torch.testing.assert_close(got, rows.square().sum(dim=0))
 
 
+DEEPSEEK = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "v_head_dim": 8,
+            "n_routed_experts": 4, "n_group": 1, "topk_group": 1, "num_experts_per_tok": 2, "moe_intermediate_size": 12,
+            "first_k_dense_replace": 1, "num_key_value_heads": 2, "vocab_size": 61, "hidden_size": 24,
+            "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 2}  # fmt: skip
+JAMBA = {"vocab_size": 61, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 4, "num_attention_heads": 2,
+         "num_key_value_heads": 1, "attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2,
+         "expert_layer_offset": 1, "num_experts": 4, "num_experts_per_tok": 2, "mamba_d_state": 4, "mamba_dt_rank": 3,
+         "use_mamba_kernels": False}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "layer"),
+    [
+        (lambda: transformers.DeepseekV2Config(**DEEPSEEK), "DeepseekV2Model", "kv_b_proj"),
+        (lambda: transformers.DeepseekV3Config(**DEEPSEEK), "DeepseekV3Model", "kv_b_proj"),
+        (lambda: transformers.JambaConfig(**JAMBA), "JambaModel", "dt_proj"),
+    ],
+    ids=["deepseek-v2", "deepseek-v3", "jamba"],
+)
+def test_inputs_of_other_shapes_and_weights_that_are_reached_for_count(config, kind, layer, tmp_path):
+    """DeepSeek's keys and values are no [batch, tokens, width]; Jamba multiplies with the weight of a layer itself."""
+    torch.manual_seed(0)
+    getattr(transformers, kind)(config()).save_pretrained(tmp_path)
+    model, tokens = load_body(tmp_path), make_tokens(pad=0)
+    found = prunable_weights(model, "body")
+    statistics = collect_statistics(model, tokens, hessians=True)
+    names = [name for name in found if layer in name]
+    assert names and {f"{part}:{name}" for name in found for part in ("norms", "hessians")} <= set(statistics)
+    # The rows of inputs, by what makes them: the norm before keys and values, the part of x_proj that is the step.
+    rows: dict[str, list] = {name: [] for name in names}
+    for name in names:
+        maker = name.replace("kv_b_proj.weight", "kv_a_layernorm").replace("dt_proj.weight", "dt_layernorm")
+        model.base_model.get_submodule(maker).register_forward_hook(
+            lambda _, given, out, name=name: rows[name].append(out.reshape(-1, out.shape[-1]))
+        )
+    starts, ends = tokens.offsets[:-1].tolist(), tokens.offsets[1:].tolist()
+    with torch.no_grad():
+        for start, end in zip(starts, ends, strict=True):
+            model.eval()(input_ids=tokens.input_ids[start:end][None].long(), use_cache=False)
+    for name in names:
+        x = torch.cat(rows[name])
+        assert len(x) == len(tokens.input_ids)
+        torch.testing.assert_close(statistics[f"hessians:{name}"], x.T @ x, rtol=1e-4, atol=1e-5)
+
+
 def test_no_more_than_the_budget_is_held(tmp_path):
     """Each total is let go as it is taken: at most one pass's Hessians are alive at a time."""
     save_checkpoint(tmp_path, "bert", tied=False)

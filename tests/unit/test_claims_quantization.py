@@ -12,7 +12,7 @@ from junkdna.claims import PRIMARY
 from junkdna.figures import study_figures
 from junkdna.simulation import Spread, design, recipe, simulate, sweep
 from junkdna.style import spec
-from junkdna.terms import Costs, at_bits, at_damage, on_the_way
+from junkdna.terms import APART, BEYOND, Costs, at_bits, at_damage, on_the_way
 from junkdna.terms_figures import equal_damage_figure
 
 TASKS = {
@@ -181,16 +181,31 @@ def of_truth(levels, middles=(60.0, 50.0, 40.0), width=10.0) -> Costs:
     return Costs(levels=list(levels), bits=bits, kept=np.repeat(kept[1:, :, None], 3, axis=2))
 
 
-@pytest.mark.parametrize("levels", [(20, 40, 60, 80), (60, 80), (30, 50, 70)])
+@pytest.mark.parametrize("levels", [(20, 40, 60, 80), (30, 40, 50, 60, 70), (30, 45, 55, 70)])
 def test_separation_between_levels_follows_the_hump_and_not_the_chord(levels):
-    """Separation rises with damage and falls again; a straight line between two levels misses up to seven points."""
+    """Separation rises with damage and falls again; a straight line between two levels would cut that off."""
     costs = of_truth(levels)
     places, curves = on_the_way(costs)
-    for level in [level for level in (25, 35, 45, 55, 65, 75) if level <= levels[-1]]:
+    asked = []
+    for level in range(levels[0], levels[-1] + 1, 5):
         kept = np.array([logistic_of(level, middle, 10.0) for middle in (60.0, 50.0, 40.0)])
         found = at_damage(costs, curves, np.full(3, 1 - kept.mean()))
-        assert found[1] == pytest.approx(np.full(3, (kept[0] - kept[2]) / 2), abs=0.012)
+        if found is not APART:
+            asked.append(level)
+            assert found[1] == pytest.approx(np.full(3, (kept[0] - kept[2]) / 2), abs=0.012)
+    assert set(levels) < set(asked)
     assert places[0] == 0 and (curves[0] == pytest.approx(1.0))
+
+
+def test_between_levels_that_are_far_apart_nothing_is_compared():
+    """Levels of 60 and 80 % do .68 and .93 of the damage: nothing tells what is at .3; near a level it is told."""
+    costs = of_truth((60, 80))
+    places, curves = on_the_way(costs)
+    known = costs.damage[:, 0]
+    assert at_damage(costs, curves, np.full(3, 0.3)) is APART
+    for damage in (known[0] - 0.04, known[0] + 0.1, known[1]):
+        assert at_damage(costs, curves, np.full(3, damage)) is not APART
+    assert at_bits(costs, places, curves, 11.0) is APART
 
 
 def test_at_a_measured_level_its_own_numbers_come_back():
@@ -204,11 +219,11 @@ def test_at_a_measured_level_its_own_numbers_come_back():
         )
         by_loop = [costs.kept[place, 0, r] - costs.kept[place, 1, r] for r in range(5)]
         assert costs.separation[place] == pytest.approx(by_loop)
-    assert at_bits(costs, places, curves, 7.3) is None
-    assert at_damage(costs, curves, np.full(5, 1 + costs.damage.max())) is None
+    assert at_bits(costs, places, curves, 7.3) is BEYOND
+    assert at_damage(costs, curves, np.full(5, 1 + costs.damage.max())) is BEYOND
     none = Costs(levels=[], bits=np.array([]), kept=np.zeros((0, 2, 5)))
     places, curves = on_the_way(none)
-    assert at_bits(none, places, curves, 8.0) is None and at_damage(none, curves, np.full(5, 0.1)) is None
+    assert at_bits(none, places, curves, 8.0) is at_damage(none, curves, np.full(5, 0.1)) is BEYOND
 
 
 def test_a_study_with_both_kinds_has_the_figures_of_equal_terms(study):

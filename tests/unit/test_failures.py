@@ -34,7 +34,7 @@ def test_who_guesses_by_the_label_shares_is_uninformed(shares, said_shares):
         outcome = training_outcomes("pair", target, said[None], -np.log(belief)[None])[0]
         passed += outcome == "trained"
         constant += outcome == "constant"
-    assert passed / (400 - constant) <= 0.045  # Two tests at 1.25 % each; 400 cases.
+    assert passed / (400 - constant) <= 0.015  # Two tests at a quarter of a percent each; 400 cases.
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.7, 0.3), (0.9, 0.1), (0.4, 0.35, 0.25)])
@@ -144,29 +144,28 @@ def weak(share, runs, n, rng):
 
 
 def test_a_cell_shows_what_no_run_of_it_shows():
-    """Runs that lie one standard error above chance: one by one few pass, and those are the lucky ones."""
+    """Runs that lie two standard errors above chance: one by one few pass, and those are the lucky ones."""
     rng = np.random.default_rng(7)
     alone, together = [], []
     for _ in range(200):
-        target, said, losses = weak(0.05, 5, 400, rng)
+        target, said, losses = weak(0.1, 5, 400, rng)
         alone += [training_outcomes("pair", target, said[[0]], losses[[0]])[0] == "trained"]
         together += [(training_outcomes("pair", target, said, losses) == "trained").sum()]
-    assert np.mean(alone) < 0.25
-    assert np.mean(np.array(together) >= 4) > 2 * np.mean(alone)
-    assert np.mean(np.isin(together, [0, 4, 5])) > 0.7, "a cell is measured as a whole or not at all"
+    assert np.mean(alone) < 0.35
+    assert np.mean(np.array(together) == 5) > max(0.65, 2 * np.mean(alone)), "a cell is measured as a whole"
 
 
-def test_the_failed_runs_of_a_cell_are_told_from_those_that_know():
+def test_the_failed_runs_of_a_cell_are_not_lifted_by_those_that_know():
     rng = np.random.default_rng(8)
     right = 0
     for _ in range(100):
-        target, said, losses = weak(0.6, 5, 400, rng)
+        target, said, losses = weak(0.4, 5, 400, rng)
         said[:2] = classes((0.5, 0.5), 800, rng).reshape(2, 400)
         losses[:2] = np.log(2) + 0.01 * rng.standard_normal((2, 400))
         right += (
             training_outcomes("pair", target, said, losses).tolist() == ["uninformed"] * 2 + ["trained"] * 3
         )
-    assert right >= 94
+    assert right >= 97
 
 
 @pytest.mark.parametrize("form", ["pair", "choice", "regression"])
@@ -189,4 +188,4 @@ def test_cells_that_know_nothing_pass_at_the_nominal_rate(form):
 
 
 def test_level_is_what_the_tests_add_up_to():
-    assert 4 * LEVEL <= 0.05
+    assert 4 * LEVEL <= 0.05 / 5

@@ -100,7 +100,7 @@ def test_a_failed_rerun_is_not_forgotten(small):
         assert lines == [TOKENS] * 3, told
         assert (page.read_text(), stated.read_text()) == before, "nothing states what was not run"
         assert not (small / f"{SPARSE}/metrics.parquet").exists()
-        assert work(small) == EVERYTHING
+    assert work(small) == EVERYTHING
     (small / TOKENS).unlink()
     assert work(small) == {"tokenize_task": 1, **EVERYTHING}
     code, told = run(small)
@@ -181,11 +181,10 @@ def test_local_files_are_followed_by_their_content(workspace):
     cache = workspace / "resources/local-files.json"
     for path in (train, workspace / "model/model.safetensors"):
         path.touch()
-        cache.write_text("{half")
-        assert planned(workspace, *targets) == {}, "a touch"
+    cache.write_text("{half")
+    assert planned(workspace, *targets) == {}, "a touch"
     with train.open("a") as file:
         file.write("one more,a\n")
-    assert planned(workspace, *targets) == {"fetch_task": 1}
     other = (workspace / "resources/checkpoints/tiny-net/model.safetensors").read_bytes()
     (workspace / "model/model.safetensors").write_bytes(other[:-1] + bytes([other[-1] ^ 1]))
     assert planned(workspace, *targets) == {"fetch_checkpoint": 1, "fetch_task": 1}
@@ -204,16 +203,14 @@ OWN_TASK = """  own:
 
 
 def test_other_versions_of_the_libraries_are_told_and_rerun_nothing(small):
-    assert "note:" not in run(small, "--dry-run")[1]
     # What the package manager says, not what is imported: as after an upgrade.
     about = small / "workflow/torch-2.99.1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.99.1\n")
-    assert planned(small, config="small.yaml") == {}
     code, told = run(small, "--dry-run")
+    assert "Nothing to be done" in told
     assert re.search(
-        r"note: 7 of 7 files of this study were made with torch .*; installed here: .*tokenizers 9\.8\.7",
-        told,
+        r"note: 7 of 7 files of this study were made with .*; installed here: torch 2\.99\.1", told
     )
     assert "--forceall" in told
     (small / f"{DENSE}/metrics.parquet").unlink()
@@ -235,10 +232,11 @@ def test_another_study_replaces_nothing_without_leave(small):
     assert "3 files here were made by the study 'small' with other hyper-parameters than 'other' has" in told
     assert "study.overwrites: [small]" in told
     assert {path: path.read_bytes() for path in sorted((small / RUNS).rglob("*.parquet"))} == before
-    assert "warning: 3 files here" in run(small, "--dry-run", config="other.yaml")[1]
+    assert "warning: 3 files here" in told
     # The study's own edit needs no leave, nor does what touches no file of another study.
     slower(small / "small.yaml")
-    assert "warning:" not in run(small, "--dry-run")[1]
+    told = run(small, "--dry-run")[1]
+    assert "warning:" not in told and "note:" not in told
     code, told = run(small, "results/rankings/tiny-net/magnitude.safetensors", config="other.yaml")
     assert code == 0, told
     edit(other, "  name: other\n", "  name: other\n  overwrites: [small]\n")

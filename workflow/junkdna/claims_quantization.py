@@ -13,7 +13,7 @@ import numpy as np
 from junkdna.effects import Effect, effect_of, p_equivalent, said
 from junkdna.families import Family
 from junkdna.tables import PATTERN
-from junkdna.terms import Costs, at_bits, at_damage, costs_of, on_the_way
+from junkdna.terms import APART, BEYOND, Costs, at_bits, at_damage, costs_of, on_the_way
 
 Array = np.ndarray
 
@@ -46,11 +46,11 @@ def quantization_differs(
 ) -> list[Effect]:
     """How much more pruning separates the tasks of an axis than quantization, at the same damage and bytes.
 
-    Damage and separation are those of `terms`; those of the pruned family (see `rival_of`) are taken from its curves at
-    each quantized level, and the effect is the mean over the levels. Left out are levels that pruning does not
-    reach, and levels that say nothing: whose own damage is at most the margin, or, at equal bytes, whose damage
-    is under both kinds. p_tost: that the separation of quantization itself, over the same levels, is within
-    the margin.
+    Damage and separation are those of `terms`; those of the pruned family (see `rival_of`) are taken from its
+    curves at each quantized level, and the effect is the mean over the levels. Left out are levels that pruning
+    does not reach or where its own levels are too far apart to tell what is between them, and levels that say
+    nothing: whose own damage is at most the margin, or, at equal bytes, whose damage is under both kinds. p_tost:
+    that the separation of quantization itself, over the same levels, is within the margin.
     """
     tasks = [task for task in tasks if quantized.levels(task, quantized.curve_regime)]
     pruned = rival_of(quantized, families, tasks) if len(tasks) > 1 else None
@@ -89,22 +89,26 @@ def _used(
 ) -> tuple[list[int], str]:
     """Which quantized levels enter an effect, by place, and the sentences about them and the others.
 
-    matched: damage and separation of pruning [R] at each quantized level, None where it does not reach.
+    matched: damage and separation of pruning [R] at each quantized level, or why there are none.
     """
-    beyond = [i for i, each in enumerate(matched) if each is None]
-    reached = [i for i in range(len(matched)) if i not in beyond]
+    beyond, apart = ([i for i, each in enumerate(matched) if each is why] for why in (BEYOND, APART))
+    reached = [i for i in range(len(matched)) if i not in beyond + apart]
     mild = [i for i in reached if max(own.damage[i][0], matched[i][0][0]) <= margin]
     used = [i for i in reached if i not in mild]
     more_or_fewer = (
         "more damage than pruning does" if equal == "mean damage" else "fewer than pruning reaches"
     )
-    left_out = {more_or_fewer: beyond, "damage within the margin": mild}
+    left_out = {
+        more_or_fewer: beyond,
+        "between levels of pruning that are far apart": apart,
+        "damage within the margin": mild,
+    }
     words = "".join(f" Left out, {why}: {_bits(own, places)}." for why, places in left_out.items() if places)
     if not used:
         return used, f" No level to compare at.{words}"
     rounded, cut = (
         said(np.mean([each[i] for i in used], axis=0), quantized.replicates)
-        for each in (own.damage, [pair and pair[0] for pair in matched])
+        for each in (own.damage, [pair[0] if i in used else None for i, pair in enumerate(matched)])
     )
     damage = f"the mean damage of both is {rounded} points"
     if equal != "mean damage":

@@ -5,9 +5,10 @@ its answers agree with the truth more often than their own frequencies explain, 
 the best constant answer on the same examples. Both are tested with their sampling error over all test examples, so
 it does not matter how the classes are shared out, or what the metric of the task is.
 
-The runs of a cell (all seeds of one checkpoint, recipe, task and regime) are looked at together: what none of them
-shows by itself they may show as a group. Choosing one by one the runs that happen to lie above chance would leave the
-lucky ones, whose mean is too high. Shapes: R runs of a cell, n examples, k classes.
+The runs of a cell (all seeds of one checkpoint, recipe, task and regime) that do not show it one by one are looked at
+together: as a group they may. Choosing the runs that happen to lie above chance would leave the lucky ones, whose
+mean is too high; and a failed run beside good ones must not be lifted by them. Shapes: R runs of a cell, n examples,
+k classes.
 """
 
 import numpy as np
@@ -18,11 +19,9 @@ Array = np.ndarray
 # What a run can be: `constant` says one class, option or number throughout, whatever its loss; `uninformed` varies,
 # but as one who knows nothing would; `diverged` has predictions or losses that are no numbers.
 OUTCOMES = ("trained", "constant", "uninformed", "diverged")
-# One-sided level of each test. Four can let a run pass that knows nothing: two of its own, two of its cell.
-LEVEL = 0.0125
-# A run is told apart from those of its cell that know something if it knows less than this share of what they do, at
-# this one-sided level. Seeds differ, and a weak run beside another is no failure; one beside strong ones is.
-SHARE, APART = 0.5, 0.01
+# One-sided level of each test. Four can let a run pass that knows nothing: two of its own, two of its group. Strict,
+# for a study has many cells, and a cell whose trainings failed would enter its claims as one that lost everything.
+LEVEL = 0.0025
 # A regression whose predictions vary by at most this share of the targets' standard deviation is constant: it could
 # not correlate with them by more than about as much and have the smallest loss.
 FLAT = 0.01
@@ -39,8 +38,8 @@ def training_outcomes(
     form: format of the task, not `lm`, where nothing trains. target: [n]. prediction, losses: [R, n]; losses in nats,
     squared errors for regression. options: int [n], how many there are to choose from, for `choice`.
 
-    A run that neither diverged nor is constant trained if one of its own tests says so; or if its cell's do and it
-    does not clearly know less than half of what the runs of the cell know that passed their own.
+    A run that neither diverged nor is constant trained if one of its own tests says so, or one of the two of all those
+    together whose own do not.
     """
     target = np.asarray(target, dtype=np.float64)
     said, losses = np.asarray(prediction, dtype=np.float64), np.asarray(losses, dtype=np.float64)
@@ -54,11 +53,9 @@ def training_outcomes(
         [_p(form, target, said[[run]], losses[[run]], options) <= LEVEL for run in runs], dtype=bool
     )
     out[runs[known]] = "trained"
-    if len(runs) > 1 and not known.all() and _p(form, target, said[runs], losses[runs], options) <= LEVEL:
-        right = _contributions(form, target, said[runs])
-        for place in np.flatnonzero(~known):
-            if not known.any() or _p_below(SHARE * right[known].mean(axis=0) - right[place]) > APART:
-                out[runs[place]] = "trained"
+    rest = runs[~known]
+    if len(rest) > 1 and _p(form, target, said[rest], losses[rest], options) <= LEVEL:
+        out[rest] = "trained"
     return out
 
 
@@ -75,10 +72,9 @@ def p_agreement(form: str, target: Array, said: Array) -> float:
     """
     n = len(target)
     if form == "regression":
-        right = _contributions(form, target, said).sum(axis=0)
         total = np.sum([_standard(row) for row in said], axis=0)
         spread = total.std() * np.sqrt(n) * np.sqrt(n / (n - 1))
-        return float(ndtr(-right.sum() / spread)) if spread > 1e-9 else 1.0
+        return float(ndtr(-(total @ _standard(target)) / spread)) if spread > 1e-9 else 1.0
     values, place, count = np.unique(target, return_inverse=True, return_counts=True)
     # How many runs give each example each of the true classes: [n, k].
     votes = np.stack([(said == value).sum(axis=0) for value in values], axis=1).astype(float)
@@ -113,16 +109,6 @@ def constant_losses(form: str, target: Array, options: Array | None = None) -> A
         return np.log(np.asarray(options, dtype=np.float64))
     _, place, count = np.unique(target, return_inverse=True, return_counts=True)
     return -np.log(count / len(target))[place]
-
-
-def _contributions(form: str, target: Array, said: Array) -> Array:
-    """What each example adds to the agreement of each run beyond chance [R, n]: right or not, or the ranks' product."""
-    if form != "regression":
-        by_chance = sum(
-            (target == value).mean() * (said == value).mean(axis=1) for value in np.unique(target)
-        )
-        return (said == target) - by_chance[:, None]
-    return np.stack([_standard(row) for row in said]) * _standard(target)
 
 
 def _standard(values: Array) -> Array:

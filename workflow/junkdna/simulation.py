@@ -39,7 +39,8 @@ class Spread:
     t with 3 degrees of freedom) or, but for that of dense runs, `skewed` (exponential, with a long tail downwards).
     paired: whether the noise of a dense run is in its compressed ones too. failing: how trainings fail, one of
     `predictors.FAILINGS`, or `mixed`: each of the first three by chance. selective: runs whose private noise is below
-    its mean collapse at twice the rate, the others never: those that train are then better than the cell's truth.
+    its mean collapse at twice the rate, the others only where that is not enough: those that train are then better than the
+    cell's truth.
     """
 
     dense_sd: float = 0.02
@@ -222,7 +223,7 @@ def _shares(
         away = np.clip(away, -room, room)
     rate = runs["collapse"].to_numpy()
     if spread.selective:
-        rate = np.where(private < 0, np.minimum(2 * rate, 1), 0.0)
+        rate = np.where(private < 0, np.minimum(2 * rate, 1), np.maximum(2 * rate - 1, 0))
     ways = FAILINGS[:3] if spread.failing == "mixed" else (spread.failing,)
     failing = np.asarray(ways, dtype=object)[rng.integers(len(ways), size=len(runs))]
     failing[rng.random(len(runs)) >= rate] = ""

@@ -22,6 +22,10 @@ from junkdna.stacks import Draws
 Array = np.ndarray
 # How far the curve goes on beyond the last level, in steps of the last two: single replicates get there.
 OVERSHOOT = 0.5
+# Levels whose damage is further apart than GAP do not tell what is between them, but for what is within NEAR of one.
+GAP, NEAR = 0.3, 0.05
+# Why a level of quantization has nothing to be compared with.
+BEYOND, APART = "beyond", "apart"
 # Points of sparsity between two places at which a curve is looked at.
 GRAIN = 0.5
 COLUMNS = ("checkpoint", "family", "selection", "method", "control", "regime", "axis", "level")
@@ -90,13 +94,16 @@ def on_the_way(costs: Costs) -> tuple[Array, Array]:
     return places, curves
 
 
-def at_damage(costs: Costs, curves: Array, damage: Array) -> tuple[Array, Array] | None:
-    """Damage and separation [R] where the curves do `damage` [R]; None beyond the largest that was measured.
+def at_damage(costs: Costs, curves: Array, damage: Array) -> tuple[Array, Array] | str:
+    """Damage and separation [R] where the curves do `damage` [R].
 
-    curves: [G, k, R], from `on_the_way`.
+    curves: [G, k, R], from `on_the_way`. BEYOND the largest damage that was measured, and APART where no level lies
+    near, there is nothing to compare with.
     """
     if not costs.levels or damage[0] > costs.damage[:, 0].max():
-        return None
+        return BEYOND
+    if not _between(costs, float(damage[0])):
+        return APART
     ruler, scale = 1 - curves.mean(axis=1), separation_of(curves)
     above = np.maximum((ruler >= damage).argmax(axis=0), 1)
     # A replicate that never gets there is taken where it ends.
@@ -107,21 +114,30 @@ def at_damage(costs: Costs, curves: Array, damage: Array) -> tuple[Array, Array]
     return damage, scale[above - 1, column] + part * (scale[above, column] - scale[above - 1, column])
 
 
-def at_bits(costs: Costs, places: Array, curves: Array, bits: float) -> tuple[Array, Array] | None:
-    """Damage and separation [R] at so many bits a weight; None below the fewest that there are.
+def at_bits(costs: Costs, places: Array, curves: Array, bits: float) -> tuple[Array, Array] | str:
+    """Damage and separation [R] at so many bits a weight; BEYOND the fewest that there are, or APART, as `at_damage`.
 
     places, curves: from `on_the_way`. Between two levels bits fall linearly with the share of the weights that is
     removed.
     """
     if not costs.levels or bits < costs.bits.min():
-        return None
+        return BEYOND
     ruler, levels = np.append(float(WEIGHT_BITS), costs.bits), np.array([0.0, *costs.levels])
     order = np.argsort(ruler, kind="stable")
     level = np.interp(bits, ruler[order], levels[order])
     above = max(int(np.searchsorted(places, level)), 1)
     part = (level - places[above - 1]) / (places[above] - places[above - 1])
     kept = curves[above - 1] + part * (curves[above] - curves[above - 1])
-    return 1 - kept.mean(axis=0), separation_of(kept)
+    damage = 1 - kept.mean(axis=0)
+    return (damage, separation_of(kept)) if _between(costs, float(damage[0])) else APART
+
+
+def _between(costs: Costs, damage: float) -> bool:
+    """Whether a damage lies near a level's, or between those of two levels that are not far apart."""
+    known = np.sort(np.append(costs.damage[:, 0], 0.0))
+    above = min(int(np.searchsorted(known, damage)), len(known) - 1)
+    below = max(above - 1, 0)
+    return bool(np.abs(known - damage).min() <= NEAR or known[above] - known[below] <= GAP)
 
 
 def terms_table(

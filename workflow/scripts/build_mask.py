@@ -18,7 +18,7 @@ from junkdna.specs import PruneSpec
 paths, made = snakemake.input, snakemake.params.made
 check_inputs([path for path in paths if path != paths.like], made)
 if paths.like:
-    check_made(paths.like, {**made, "compression": made["like"]})
+    check_made(paths.like, {"checkpoint": made["checkpoint"], "compression": made["like"]})
 body = read_body(Path(paths.manifest).parent)
 weights = {name: weight.tensor for name, weight in body.items()}
 input_dims = {name: weight.input_dim for name, weight in body.items()}

@@ -46,7 +46,7 @@ def interpolate(
     regression = validation.format == "regression"
     model = load_classifier(checkpoint, validation.num_labels, 0, regression=regression).to(place)
     model.config.use_cache = False
-    data = load_for(model, scale.shrink(validation))
+    data = load_for(model, scale.shrink(validation), ask=False)
     weights = solution_of(model)
     ends = [_placed(name, end, weights) for name, end in (("dense", dense), ("other", other))]
     path, losses = [], []

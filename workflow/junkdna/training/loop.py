@@ -78,7 +78,7 @@ def finetune(
         assert train.format != "regression", "a value has no probability"
         # A state without the epochs before it is of no use here.
         training.trace, fingerprint = Trace(), f"{fingerprint} traced"
-    data = load_for(training.model, scale.shrink(validation))
+    data = load_for(training.model, scale.shrink(validation), ask=False)
     load_seconds = time.perf_counter() - start
 
     run_training(training, state, fingerprint, after_step)
