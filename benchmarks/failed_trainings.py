@@ -75,8 +75,7 @@ commonest training label for accuracy (1/k for multiple choice), always 1 for F1
 the difference by {draws} resamples of the test examples. `even`: classes about as frequent; `most in one`: more than
 80 % of the test examples are of one class. *Shuffled*: of each cell of three seeds on true labels each run's
 answers in turn are shuffled over the examples, so that they are worth nothing, while the other seeds stay as they are.
-(The rule before looks at the training loss, which stays too.) Beside seeds that know little themselves such a run
-cannot be told apart, so there it often counts as trained; that is the price for not choosing the lucky ones.
+(The rule before looks at the training loss, which stays too.)
 
 - The toy encoder (`tiny-encoder` of the catalog), on the tasks of its generated world, and on three more of it: the
   sort of a thing (three classes, 3 : 3 : 2), its size (regression), the town of a person as a pair of texts. 256 test
