@@ -25,9 +25,9 @@ LEVEL = 0.0025
 # A regression whose predictions vary by at most this share of the targets' standard deviation is constant: it could
 # not correlate with them by more than about as much and have the smallest loss.
 FLAT = 0.01
-# Where agreement varies by chance by this many examples or more it is as good as normal; below it is counted out.
-ENOUGH = 4.0
-ORDERS = 2000
+# Where agreement varies by chance by this many examples or more it is as good as normal. Below it is counted out in so
+# many orders of the truth, unless the normal p, which is too small there, is too large already.
+ENOUGH, LARGE, ORDERS = 3.0, 0.05, 2000
 
 
 def training_outcomes(
@@ -85,11 +85,12 @@ def p_agreement(form: str, target: Array, said: Array) -> float:
     mean = n * votes.mean(axis=0) @ shares
     if spread < 1e-9:
         return 1.0
-    if spread >= ENOUGH * len(said):
-        return float(ndtr(-(agree - 0.5 - mean) / spread))
-    rng = np.random.default_rng(0)
-    orders = [votes[np.arange(n), rng.permutation(place)].sum() for _ in range(ORDERS)]
-    return float((1 + (np.array(orders) >= agree).sum()) / (1 + ORDERS))
+    normal = float(ndtr(-(agree - 0.5 - mean) / spread))
+    if spread >= ENOUGH * len(said) or normal > LARGE:
+        return normal
+    orders = np.random.default_rng(0).permuted(np.tile(place, (ORDERS, 1)), axis=1)
+    reached = votes[np.arange(n), orders].sum(axis=1) >= agree
+    return float((1 + reached.sum()) / (1 + ORDERS))
 
 
 def p_losses(form: str, target: Array, losses: Array, options: Array | None = None) -> float:

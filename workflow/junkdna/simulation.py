@@ -33,14 +33,14 @@ SHAPES = ("normal", "heavy", "skewed")
 class Spread:
     """How runs vary around the truth of their cell.
 
-    dense_sd: share known by the runs of a task that are not compressed, between seeds. seed_sd: retention, shared by
-    all compressed runs of a seed. run_sd: retention, private to a run. item_sd: chance in which examples a run
-    knows, relative to the spread of their difficulties (1). shape: of all noise of runs, `normal`, `heavy` (Student's
-    t with 3 degrees of freedom) or, but for that of dense runs, `skewed` (exponential, with a long tail downwards).
-    paired: whether the noise of a dense run is in its compressed ones too. failing: how trainings fail, one of
-    `predictors.FAILINGS`, or `mixed`: each of the first three by chance. selective: runs whose private noise is below
-    its mean collapse at twice the rate, the others only where that is not enough: those that train are then better than the
-    cell's truth.
+    dense_sd: share known by the runs of a task that are not compressed, between seeds. seed_sd: retention, shared
+    by all compressed runs of a seed. run_sd: retention, private to a run. item_sd: chance in which examples a run
+    knows, relative to the spread of their difficulties (1). shape: of all noise of runs, `normal`, `heavy`
+    (Student's t with 3 degrees of freedom) or, but for that of dense runs, `skewed` (exponential, with a long tail
+    downwards). paired: whether the noise of a dense run is in its compressed ones too. failing: how trainings fail,
+    one of `predictors.FAILINGS`, or `mixed`: each of the first three by chance. selective: runs whose private noise
+    is below its mean collapse at twice the rate, the others only where that is not enough: those that train are
+    then better than the cell's truth.
     """
 
     dense_sd: float = 0.02

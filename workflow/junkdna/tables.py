@@ -68,18 +68,17 @@ def runs_table(
     runs["score"] = draws.score[:, 0].astype(float)
     runs["score_low"], runs["score_high"] = interval(draws.score, replicates)
     runs["chance"] = (draws.score[:, 0] - draws.excess[:, 0]).astype(float)
-    runs["loss"], runs["outcome"] = np.nan, "trained"
+    loss, outcome = np.full(len(runs), np.nan), np.full(len(runs), "trained", dtype=object)
     for task, stack in stacks.items():
-        at = runs.index[stack.row]
-        runs.loc[at, "loss"] = stack.losses.mean(axis=1, dtype=np.float64)
-        runs.loc[at, "outcome"] = np.where(stack.finite, "trained", "diverged")
+        loss[stack.row] = stack.losses.mean(axis=1, dtype=np.float64)
+        outcome[stack.row] = np.where(stack.finite, "trained", "diverged")
         trains = np.flatnonzero(facts["steps"].to_numpy()[stack.row] > 0)
-        for cell in (
-            runs.loc[at[trains]].groupby(["checkpoint", "recipe", "regime"], sort=False).indices.values()
-        ):
+        cells = runs.iloc[stack.row[trains]].groupby(["checkpoint", "recipe", "regime"], sort=False)
+        for cell in cells.indices.values():
             own, form = trains[cell], tasks[task]["format"]
             said = stack.prediction[own], stack.losses[own]
-            runs.loc[at[own], "outcome"] = training_outcomes(form, stack.target, *said, stack.options)
+            outcome[stack.row[own]] = training_outcomes(form, stack.target, *said, stack.options)
+    runs = runs.assign(loss=loss, outcome=outcome)
     runs = pd.concat([runs, facts[list(FACTS)]], axis=1)
     if "versions" in facts:
         runs["versions"] = facts["versions"]
