@@ -7,6 +7,7 @@ import numpy as np
 
 from junkdna.hardships import (
     APART,
+    GAP,
     alike,
     all_fail,
     curved,
@@ -133,10 +134,10 @@ def hard_nulls(studies: int) -> list[Setting]:
     cases += [(random_positions(), {"examples": number, **cells}) for number in (100, 240)]
     cases += [(near_chance(share, lost=True), cells) for share in (0.15, 0.22, 0.3)]
     cases += [(near_chance(share, lost=False), {"margin": 0.0}) for share in (0.15, 0.22, 0.3)]
-    shapes = [(hump, {}), (hump, {"damages": APART}), (late, {})]
-    cases += [(curved(shape, 0.0, **more), {}) for shape, more in shapes]
+    every = ({}, {"damages": GAP}, {"damages": APART})
+    cases += [(curved(shape, 0.0, **more), {}) for shape in (hump, late) for more in every]
     cases += [(curved(hump, 0.02), {})]
-    cases += [(curved(hump, 0.046, null=False, **more), {}) for more in ({}, {"damages": APART})]
+    cases += [(curved(hump, 0.046, null=False, **more), {}) for more in every]
     cases += [(twins_fail(number), {}) for number in (None, 1)]
     cases += [(all_fail(rate), {"spread": way}) for rate in (0.2, 0.6) for way in ("usual", "uninformed")]
     cases += [(all_fail(0.0), {})]

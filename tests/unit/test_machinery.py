@@ -10,7 +10,8 @@ from scipy import stats
 from junkdna.aggregate import tables_of
 from junkdna.hardships import (
     APART,
-    CLOSE,
+    EVEN,
+    GAP,
     HARD,
     all_fail,
     curved,
@@ -111,6 +112,7 @@ NULLS = [
     all_fail(0.6),
     all_fail(0.0),
     curved(hump, 0.0),
+    curved(hump, 0.0, damages=GAP),
     curved(hump, 0.0, damages=APART),
     curved(late, 0.0),
     curved(hump, MARGIN),
@@ -148,7 +150,14 @@ def test_the_truth_that_studies_are_held_against_is_the_one_by_hand(scenario):
 
 @pytest.mark.parametrize(
     ("shape", "more", "damages"),
-    [(hump, 0.0, CLOSE), (hump, 0.046, CLOSE), (hump, 0.0, APART), (late, 0.0, CLOSE), (hump, 0.046, APART)],
+    [
+        (hump, 0.0, EVEN),
+        (hump, 0.046, EVEN),
+        (hump, 0.0, GAP),
+        (late, 0.0, GAP),
+        (late, 0.0, EVEN),
+        (hump, 0.046, APART),
+    ],
 )
 def test_under_curved_damage_both_kinds_separate_as_stated(shape, more, damages):
     """At each damage that quantization does, pruning's own curve, followed level by level, separates by `more`."""

@@ -22,8 +22,11 @@ UNEQUAL = {
     "70/30 by mcc": {"metric": "mcc", "format": "pair", "shares": (0.7, 0.3)},
     "90/10 by mcc": {"metric": "mcc", "format": "pair", "shares": (0.9, 0.1)},
 }
-# Mean damage at each level of the two kinds of compression: levels that are close together, and two far apart.
-CLOSE = {"magnitude": {20: 0.03, 40: 0.12, 60: 0.65, 80: 0.95}, "rtn": {20: 0.25, 40: 0.4, 60: 0.55, 80: 0.7}}
+# Mean damage at each level of the two kinds of compression: levels of pruning whose damages are evenly spread, levels
+# with a wide gap between them, and two far from everything.
+QUANTIZED = {20: 0.25, 40: 0.4, 60: 0.55, 80: 0.7}
+EVEN = {"magnitude": {20: 0.1, 40: 0.33, 60: 0.56, 80: 0.8}, "rtn": QUANTIZED}
+GAP = {"magnitude": {20: 0.03, 40: 0.12, 60: 0.65, 80: 0.95}, "rtn": QUANTIZED}
 APART = {"magnitude": {60: 0.85, 80: 0.97}, "rtn": {60: 0.3, 80: 0.55}}
 # Between these damages the two kinds differ by as much as they are to differ.
 PLATEAU = (0.2, 0.8)
@@ -142,7 +145,7 @@ def curved(
     shape: Callable[[float], float],
     more: float,
     *,
-    damages: Mapping[str, Mapping[int, float]] = CLOSE,
+    damages: Mapping[str, Mapping[int, float]] = EVEN,
     null: bool = True,
 ) -> Scenario:
     """Separation against damage is the same curve under both kinds, and under pruning `more` a step.
@@ -159,9 +162,10 @@ def curved(
         return 1 - damage - apart * place[run["task"]]
 
     levels = tuple(damages["magnitude"])
-    words = f"{shape.__name__} of damage at {'/'.join(map(str, levels))} %"
+    at = "/".join(f"{100 * damage:g}" for damage in damages["magnitude"].values())
+    words = f"{shape.__name__} separation, pruning damages {at} %"
     return Scenario(
-        name=f"{words}; pruning separates by {100 * more:g} points more",
+        name=f"{words} and separates by {100 * more:g} points more",
         nulls=("quantization-differs",) * null,
         truth=truth,
         quantized=True,
