@@ -126,7 +126,10 @@ def hardships(results: Results, what: str, scope: str) -> str:
 
 def wrongly_refuted(results: Results) -> str:
     """How often a claim is refuted whose stated effect is above the margin."""
-    rows = gathered([(setting, rows) for setting, rows in results if setting.scenario.exact])
+    stated = [(setting, rows) for setting, rows in results if setting.scenario.exact]
+    if not stated:
+        return ""
+    rows = gathered(stated)
     rows = rows[~rows["null"] & rows["truth"].gt(MARGIN) & (rows["scope"] == "cell")]
     rows = rows[[claim == "quantization-differs" for claim in rows["claim"]]]
     return table(rows, ["hardship"], "refuted") if len(rows) else ""
