@@ -88,7 +88,7 @@ def test_a_polygon_is_crossed_where_it_first_comes_down_to_the_share():
 def study():
     collapse = [("magnitude-u80", "options", "sparse", seed) for seed in (1, 2, 3)]
     collapse.append(("magnitude-u60", "keyword", "sparse", 2))
-    return tables(grid(recipes=UNSTRUCTURED), collapse=collapse, examples=1500)
+    return tables(grid(recipes=UNSTRUCTURED), collapse=collapse, examples=6000)
 
 
 def test_the_table_finds_the_planted_middles(study):

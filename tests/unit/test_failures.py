@@ -5,7 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from junkdna.failures import FLAT, LEVEL, constant_losses, p_agreement, p_losses, training_outcomes
+from junkdna.failures import (
+    FLAT,
+    LEVEL,
+    constant_losses,
+    knowledge,
+    p_agreement,
+    p_losses,
+    training_outcomes,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -153,6 +161,31 @@ def test_a_cell_shows_what_no_run_of_it_shows():
         together += [(training_outcomes("pair", target, said, losses) == "trained").sum()]
     assert np.mean(alone) < 0.35
     assert np.mean(np.array(together) == 5) > max(0.65, 2 * np.mean(alone)), "a cell is measured as a whole"
+
+
+def test_a_weak_run_beside_others_that_pass_is_no_failure():
+    """Runs two to three standard errors above chance: without those that just miss, the mean would be too high."""
+    rng = np.random.default_rng(10)
+    knows, left = [], []
+    for _ in range(300):
+        target, said, losses = weak(0.14, 3, 400, rng)
+        trained = training_outcomes("pair", target, said, losses) == "trained"
+        if trained.any():
+            knows.append(2 * knowledge("pair", target, said)[0][trained].mean())
+            left.append((~trained).sum())
+    assert np.mean(knows) == pytest.approx(0.14, abs=0.012)
+    assert np.mean(left) < 0.25
+
+
+def test_knowledge_has_the_spread_of_all_orders():
+    rng, n = np.random.default_rng(11), 200
+    target, said = classes((0.6, 0.3, 0.1), n, rng), classes((0.5, 0.2, 0.3), n, rng)
+    many = np.array([knowledge("pair", target[rng.permutation(n)], said[None])[0][0] for _ in range(2000)])
+    _, spread = knowledge("pair", target, said[None])
+    assert many.mean() == pytest.approx(0, abs=0.003) and many.std() == pytest.approx(spread[0], rel=0.05)
+    values = rng.normal(size=n)
+    found, spread = knowledge("regression", values, np.stack([values, rng.normal(size=n)]))
+    assert found[0] == pytest.approx(1) and spread[0] == pytest.approx(1 / np.sqrt(n - 1))
 
 
 def test_the_failed_runs_of_a_cell_are_not_lifted_by_those_that_know():

@@ -6,6 +6,8 @@ from junkdna.effects import Effect, effect_of
 from junkdna.families import Cell, Family
 from junkdna.rates import difference, p_difference
 
+FLOOR = " A run that keeps nothing of its task cannot be told from one that failed to train, and counts here."
+
 
 def fails_earlier(family: Family, axis: str, tasks: Sequence[str], margin: float) -> list[Effect]:
     """Share of the trainings that fail on the last task of an axis minus that on the first, over common levels.
@@ -31,7 +33,9 @@ def fails_earlier(family: Family, axis: str, tasks: Sequence[str], margin: float
     words = f"On the axis {axis}, {{effect}} points more of the trainings fail on {ends[1]} than on {ends[0]}, over "
     words += f"{len(levels)} common level{'s' * (len(levels) != 1)}"
     used = [cell for cell in cells if cell.level in levels]
-    effect = effect_of(family, "fails-earlier", axis, None, words, cells, levels=levels, regime=regime)
+    effect = effect_of(
+        family, "fails-earlier", axis, None, words, cells, levels=levels, regime=regime, caveat=FLOOR
+    )
     seeds = min((int(cell.defined.sum()) for cell in used), default=0)
     runs = sum(int(cell.defined.sum()) for cell in used)
     left = sum(len(cell.seeds) for cell in cells) - runs

@@ -7,8 +7,8 @@ it does not matter how the classes are shared out, or what the metric of the tas
 
 The runs of a cell (all seeds of one checkpoint, recipe, task and regime) that do not show it one by one are looked at
 together: as a group they may. Choosing the runs that happen to lie above chance would leave the lucky ones, whose
-mean is too high; and a failed run beside good ones must not be lifted by them. Shapes: R runs of a cell, n examples,
-k classes.
+mean is too high; and a failed run beside good ones must not be lifted by them. So one that is left over stays with
+those that know something only where it does not clearly know less. Shapes: R runs of a cell, n examples, k classes.
 """
 
 import numpy as np
@@ -22,6 +22,8 @@ OUTCOMES = ("trained", "constant", "uninformed", "diverged")
 # One-sided level of each test. Four can let a run pass that knows nothing: two of its own, two of its group. Strict,
 # for a study has many cells, and a cell whose trainings failed would enter its claims as one that lost everything.
 LEVEL = 0.0025
+# Normal quantile beyond which a run clearly knows less than the others of its cell (one-sided 5 %).
+LESS = 1.645
 # A regression whose predictions vary by at most this share of the targets' standard deviation is constant: it could
 # not correlate with them by more than about as much and have the smallest loss.
 FLAT = 0.01
@@ -39,7 +41,7 @@ def training_outcomes(
     squared errors for regression. options: int [n], how many there are to choose from, for `choice`.
 
     A run that neither diverged nor is constant trained if one of its own tests says so, or one of the two of all those
-    together whose own do not.
+    together whose own do not, or if it does not clearly know less than the mean of those whose own do.
     """
     target = np.asarray(target, dtype=np.float64)
     said, losses = np.asarray(prediction, dtype=np.float64), np.asarray(losses, dtype=np.float64)
@@ -56,6 +58,10 @@ def training_outcomes(
     rest = runs[~known]
     if len(rest) > 1 and _p(form, target, said[rest], losses[rest], options) <= LEVEL:
         out[rest] = "trained"
+    elif len(rest) and known.any():
+        knows, error = knowledge(form, target, said[runs])
+        reach = LESS * error * np.sqrt(1 + 1 / known.sum())
+        out[runs[knows >= knows[known].mean() - reach]] = "trained"
     return out
 
 
@@ -91,6 +97,23 @@ def p_agreement(form: str, target: Array, said: Array) -> float:
     orders = np.random.default_rng(0).permuted(np.tile(place, (ORDERS, 1)), axis=1)
     reached = votes[np.arange(n), orders].sum(axis=1) >= agree
     return float((1 + reached.sum()) / (1 + ORDERS))
+
+
+def knowledge(form: str, target: Array, said: Array) -> tuple[Array, Array]:
+    """How much more answers [R, n] agree with the truth than by chance, and the spread of that by chance, [R] each.
+
+    The share of right answers less what the frequencies of both sides explain, or the rank correlation; the spread is
+    over all orders of the truth.
+    """
+    n = len(target)
+    if form == "regression":
+        ranks = np.stack([_standard(row) for row in said])
+        return ranks @ _standard(target) / n, np.full(len(said), 1 / np.sqrt(n - 1))
+    shares = [((target == value).mean(), (said == value).mean(axis=1)) for value in np.unique(target)]
+    pairs = np.stack([one * other for one, other in shares])
+    apart = np.stack([(1 - one) * (1 - other) for one, other in shares]) - pairs
+    spread = np.sqrt(((pairs * apart).sum(axis=0) + pairs.sum(axis=0) ** 2) / (n - 1))
+    return (said == target).mean(axis=1) - pairs.sum(axis=0), spread
 
 
 def p_losses(form: str, target: Array, losses: Array, options: Array | None = None) -> float:
