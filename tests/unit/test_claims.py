@@ -22,7 +22,7 @@ def claims_of(*, seeds=(1, 2, 3), recipes=UNSTRUCTURED, **truth) -> pd.DataFrame
 @pytest.fixture(scope="module")
 def planted() -> pd.DataFrame:
     collapse = [("magnitude-u80", "deduction", "sparse", 2), ("magnitude-u60", "options", "regrow", 1)]
-    return claims_of(collapse=collapse)
+    return claims_of(collapse=collapse, examples=1500)
 
 
 @pytest.fixture(scope="module")

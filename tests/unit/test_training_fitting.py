@@ -12,7 +12,7 @@ from junkdna.calibration import collect_statistics
 from junkdna.decoders import load_causal
 from junkdna.models import load_classifier
 from junkdna.training.fitting import check_tokens
-from junkdna.training.loop import without_unused_segments
+from junkdna.training.padding import load_for
 
 architectures = runpy.run_path(str(Path(__file__).parents[1] / "architectures.py"))
 ARCHITECTURES, make_tokens = architectures["ARCHITECTURES"], architectures["make_tokens"]
@@ -99,7 +99,7 @@ def test_training_and_calibration_ask_first(folders):
     tokens = with_token(make_tokens(0), 61)
     model = load_classifier(folders("bert"), 2, seed=0)
     for look in (
-        lambda: without_unused_segments(model, tokens),
+        lambda: load_for(model, tokens),
         lambda: collect_statistics(model, tokens, hessians=False),
     ):
         with pytest.raises(ValueError, match="found token 61"):
