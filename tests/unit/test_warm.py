@@ -150,8 +150,10 @@ def test_a_server_that_hangs_holds_no_job_for_ever(run, tmp_path):
     run("0").communicate(timeout=60)
     server = ["-f", f"junkdna.warm.py {tmp_path}"]
     subprocess.run(["pkill", "-STOP", *server], check=True)
-    job = run("7")
-    job.communicate(timeout=60)
-    subprocess.run(["pkill", "-CONT", *server], check=True)
-    assert job.returncode == 7
+    try:
+        job = run("7")
+        # Not until its output ends: the stopped server was handed the ends of that, and has not let go of them.
+        assert job.wait(timeout=60) == 7
+    finally:
+        subprocess.run(["pkill", "-CONT", *server], check=True)
     assert int((tmp_path / "seen").read_text().split()[2]) == job.pid
