@@ -55,6 +55,13 @@ def masks_itself(recipe: Mapping[str, Any], regime: str) -> bool:
     return recipe["method"] != "prune" or regime == "gradual" or recipe["scope"] == "paper"
 
 
+def code_of_run(recipe: Mapping[str, Any], regime: str) -> str:
+    """Which part of the code that not every run needs this one executes: it `masks`, `rounds`, or does `neither`."""
+    if recipe["method"] == "quantize":
+        return "rounds"
+    return "masks" if recipe["method"] == "prune" and masks_itself(recipe, regime) else "neither"
+
+
 def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The figures of a study, in the order of the report.
 

@@ -16,15 +16,6 @@ FINETUNE_CODE = {
 }
 
 
-def finetune_code(wildcards):
-    """The digest of the code that this run executes."""
-    recipe = RECIPES[wildcards.recipe]
-    if recipe["method"] == "quantize":
-        return FINETUNE_CODE["rounds"]
-    masks = recipe["method"] == "prune" and lookups.masks_itself(recipe, wildcards.regime)
-    return FINETUNE_CODE["masks" if masks else "neither"]
-
-
 # One run: the unit of every table. Half-done training goes on from its last saved step.
 rule finetune:
     input:
@@ -53,7 +44,7 @@ rule finetune:
         recipe=lambda w: RECIPES[w.recipe],
         training=lambda w: grid.training_of(config, w.checkpoint, w.task, w.regime),
         made=lambda w: lineage.made_of(MADE, lineage.RUN, w),
-        code=finetune_code,
+        code=lambda w: FINETUNE_CODE[lookups.code_of_run(RECIPES[w.recipe], w.regime)],
     message:
         "Run {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / {wildcards.regime} / seed {wildcards.seed}"
     script:
