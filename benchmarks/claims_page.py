@@ -25,6 +25,12 @@ false. Spreads of the runs, in retention: `usual` 0.02 shared by a seed and 0.04
 `loud` 0.06 and 0.08; `skewed` as usual with a long tail downwards; `heavy` as usual, from Student's t with 3 degrees
 of freedom; `paired`: the noise of a dense run is in its compressed runs too (elsewhere each has its own).
 
+Where intervals hold the truth too seldom: a run that keeps next to nothing of its task cannot be told from one that
+failed to train, so where a curve comes near its floor the highest levels leave the claims. The slopes (`monotone`,
+`interaction`) and the means over levels are then those of fewer levels than the truth here is computed over. What was
+left out, and what the effect would be if those runs had kept nothing, stands in each sentence. `fails-earlier` counts
+seeds, not runs, and so is too wide rather than too narrow.
+
 """
 
 
