@@ -10,6 +10,8 @@ Shapes: S dense runs, N null-input runs, n examples. Harder = less information.
 
 import numpy as np
 
+from junkdna.failures import constant_losses
+
 Array = np.ndarray
 NATS = np.log(2.0)
 
@@ -28,10 +30,7 @@ def prior_loss(target: Array, classes: Array, *, choice: bool) -> Array:
     -log of the label's frequency among these examples; for `choice`, whose options a model scores each by
     itself, the log of their number (`classes` [n]).
     """
-    if choice:
-        return np.log(np.asarray(classes, dtype=np.float64))
-    _, at, count = np.unique(target, return_inverse=True, return_counts=True)
-    return -np.log(count / count.sum())[at]
+    return constant_losses("choice" if choice else "classification", target, classes)
 
 
 def label_entropy(target: Array, classes: Array, *, choice: bool) -> float:
