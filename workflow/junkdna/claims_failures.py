@@ -1,6 +1,7 @@
 """The claim that trainings fail earlier on harder tasks: an outcome of its own, beside what the others keep."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from junkdna.effects import Effect, effect_of
 from junkdna.families import Cell, Family
@@ -39,7 +40,8 @@ def fails_earlier(family: Family, axis: str, tasks: Sequence[str], margin: float
     seeds = min((int(cell.defined.sum()) for cell in used), default=0)
     runs = sum(int(cell.defined.sum()) for cell in used)
     left = sum(len(cell.seeds) for cell in cells) - runs
-    return [effect.of(judged=judged, n_seeds=seeds, n_runs=runs, n_left_out=left, n_failed=0, pooled=False)]
+    counts = {"n_seeds": seeds, "n_runs": runs, "n_left_out": left, "n_failed": 0}
+    return [replace(effect, judged=judged, pooled=False, **counts)]
 
 
 def _known(*cells: Cell) -> bool:

@@ -5,7 +5,7 @@ retention (1 = as good as dense). Shapes: R replicates; m estimates that must al
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -45,10 +45,6 @@ class Effect:
     n_failed: int = 0
     grain: float = 0.0
     judged: tuple[float, float, float, float] | None = None
-
-    def of(self, **changes) -> "Effect":
-        """The same effect with some fields changed."""
-        return replace(self, **changes)
 
 
 def effect_of(
