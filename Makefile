@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint format setup lock clean
+.PHONY: run test lint format docs setup lock clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --workflow-profile workflow/profiles/default
@@ -25,6 +25,10 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
+
+# What can be read off the code: the tree in CONTRIBUTING.md, docs/tables.md.
+docs: $(READY)
+	$(BIN)/python docs/generate.py
 
 setup: $(READY)
 

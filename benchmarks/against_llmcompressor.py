@@ -47,7 +47,7 @@ def make_ids(checkpoint: Path, texts: Path, sequences: int) -> Tensor:
     """The texts one after the other, cut into sequences of equal length: int64 [sequences, LENGTH]."""
     import pandas as pd
 
-    from junkdna.tokens import load_tokenizer
+    from junkdna.tasks.tokens import load_tokenizer
 
     table = pd.read_parquet(texts)
     lines = table["text"].tolist()
@@ -64,14 +64,14 @@ def is_decoder(checkpoint: Path) -> bool:
 
 
 def our_model(checkpoint: Path) -> torch.nn.Module:
-    from junkdna.decoders import load_causal
-    from junkdna.models import load_classifier
+    from junkdna.models.decoder import load_causal
+    from junkdna.models.load import load_classifier
 
     return load_causal(checkpoint) if is_decoder(checkpoint) else load_classifier(checkpoint, 2, 0)
 
 
 def our_layers(checkpoint: Path) -> dict[str, Tensor]:
-    from junkdna.models import prunable_weights
+    from junkdna.models.prunable import prunable_weights
 
     body = prunable_weights(our_model(checkpoint), "body")
     assert all(entry.input_dim == 1 for entry in body.values()), "a checkpoint with nn.Linear only"
@@ -79,7 +79,7 @@ def our_layers(checkpoint: Path) -> dict[str, Tensor]:
 
 
 def run_ours(checkpoint: Path, folder: Path, texts: Path, sequences: int) -> None:
-    from junkdna.calibration import collect_statistics, sequences_of
+    from junkdna.inference.calibration import collect_statistics, sequences_of
 
     ids = make_ids(checkpoint, texts, sequences)
     count = len(ids)
@@ -149,9 +149,9 @@ def run_theirs(checkpoint: Path, folder: Path) -> None:
 
 
 def prune(label: str, weights: dict[str, Tensor], statistics: dict[str, Tensor]) -> dict[str, Tensor]:
-    from junkdna.compression.calibrated import build_layerwise_mask
+    from junkdna.compression.layerwise import build_layerwise_mask
     from junkdna.compression.masks import unpack
-    from junkdna.specs import PruneSpec
+    from junkdna.study.specs import PruneSpec
 
     score, pattern = PRUNED[label]
     level = {"per_mille": 0, "keep": 2, "group": 4} if pattern else {"per_mille": 500, "keep": 0, "group": 0}

@@ -26,8 +26,8 @@ import pandas as pd
 from claims_page import page
 from claims_settings import Setting, settings
 
-from junkdna.machinery import plan_of, trial
-from junkdna.scenarios import unrelated
+from junkdna.simulation.scenarios import unrelated
+from junkdna.simulation.trials import plan_of, trial
 
 PAGE = Path(__file__).parents[1] / "docs/claims-machinery.md"
 

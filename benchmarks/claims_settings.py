@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from junkdna.hardships import (
+from junkdna.simulation.draws import USUAL, Spread
+from junkdna.simulation.hard_scenarios import (
     APART,
     GAP,
     alike,
@@ -21,7 +22,7 @@ from junkdna.hardships import (
     twins_fail,
     unequal_classes,
 )
-from junkdna.scenarios import (
+from junkdna.simulation.scenarios import (
     Scenario,
     at_margin,
     equal_curves,
@@ -30,7 +31,6 @@ from junkdna.scenarios import (
     planted,
     unrelated,
 )
-from junkdna.simulation import USUAL, Spread
 
 MARGIN = 0.02
 SPREADS = {

@@ -18,16 +18,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from junkdna.calibration import choose_sequences, collect_statistics
-from junkdna.compression.calibrated import build_layerwise_mask
 from junkdna.compression.hessian import with_factors
+from junkdna.compression.layerwise import build_layerwise_mask
 from junkdna.compression.masks import unpack
 from junkdna.compression.quantization import QuantSpec, as_matrix, dequantize
 from junkdna.compression.quantize import quantize_weights
-from junkdna.decoders import load_causal
-from junkdna.models import load_classifier, prunable_weights
-from junkdna.specs import PruneSpec
-from junkdna.tokens import Tokens, load_tokenizer, tokenize
+from junkdna.inference.calibration import choose_sequences, collect_statistics
+from junkdna.models.decoder import load_causal
+from junkdna.models.load import load_classifier
+from junkdna.models.prunable import prunable_weights
+from junkdna.study.specs import PruneSpec
+from junkdna.tasks.tokens import Tokens, load_tokenizer, tokenize
 
 SELECTION = {"magnitude": "row", "wanda": "row", "ria": "row", "sparsegpt": "layer"}
 LEVELS = {"50 %": (500, 0, 0), "70 %": (700, 0, 0), "2:4": (0, 2, 4), "4:8": (0, 4, 8)}
@@ -89,8 +90,7 @@ def quantize(
     weights: Matrices, dims: dict[str, int], statistics: dict, method: str, bits: int, grid: tuple
 ) -> Matrices:
     spec = QuantSpec(method=method, bits=bits, group=grid[0], symmetric=grid[1])
-    factors = {n: statistics[f"factors:{n}"] for n in weights} if method == "gptq" else None
-    made = quantize_weights(weights, dims, spec, factors)
+    made = quantize_weights(weights, dims, spec, statistics)
     return {name: dequantize(each, spec.group) for name, each in made.items()}
 
 

@@ -23,19 +23,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 import transformers
 
-from junkdna.artifacts import read_tensors, stream_tensors
-from junkdna.calibration import sequences_of, statistics_names, stream_statistics
-from junkdna.compression.calibrated import build_layerwise_mask
 from junkdna.compression.hessian import with_factors
+from junkdna.compression.layerwise import build_layerwise_mask
 from junkdna.compression.quantization import QuantSpec
 from junkdna.compression.quantize import quantize_weights
-from junkdna.maskfile import read_start, write_mask
-from junkdna.models import load_classifier, prunable_weights, read_body
-from junkdna.quantfile import read_factors, read_quantized, write_quantized
-from junkdna.specs import PruneSpec
-from junkdna.tokens import Tokens
-from junkdna.training.qat import start_quantization, take_quantized, take_up, unround_weights
-from junkdna.training.regimes import start_regime
+from junkdna.files.artifacts import read_tensors, stream_tensors
+from junkdna.files.compressed import read_compressed
+from junkdna.files.masks import write_mask
+from junkdna.files.quantized import write_quantized
+from junkdna.inference.calibration import sequences_of, statistics_names, stream_statistics
+from junkdna.models.compressed import apply_recipe
+from junkdna.models.load import load_classifier
+from junkdna.models.prunable import prunable_weights, read_body
+from junkdna.study.specs import PruneSpec
+from junkdna.tasks.tokens import Tokens
+from junkdna.training.qat import start_quantization, take_up, unround_weights
 
 SEQUENCES, LENGTH = 64, 128
 RECIPE = {"scope": "body", "seed": 0, "keep": 0, "group": 0}
@@ -83,8 +85,8 @@ def quantize_levels(folder: Path, out: Path, name: str, levels: tuple[int, ...])
         body = read_body(folder)
         dims = {key: entry.input_dim for key, entry in body.items()}
         spec = QuantSpec.from_mapping({**QUANTIZED[name], "bits": bits})
-        factors = read_factors(out / "factors.safetensors") if name == "gptq" else None
-        made = quantize_weights({key: entry.tensor for key, entry in body.items()}, dims, spec, factors)
+        statistics = read_tensors(out / "factors.safetensors") if name == "gptq" else None
+        made = quantize_weights({key: entry.tensor for key, entry in body.items()}, dims, spec, statistics)
         write_quantized(out / f"{name}.safetensors", made, dims, spec, code="")
 
 
@@ -151,12 +153,11 @@ def loads(folder: Path, out: Path, repeats: int) -> None:
 
     def sparse(name: str) -> Callable[[transformers.PreTrainedModel], None]:
         recipe = {**PRUNED[name], "method": "prune", "per_mille": LEVELS[0]}
-        return lambda model: start_regime(
-            model, recipe, "zero-shot", seed=0, **read_start(out / f"{name}.safetensors")
-        )
+        return lambda model: apply_recipe(model, recipe, read_compressed(out / f"{name}.safetensors"))
 
     def quantized(model: transformers.PreTrainedModel) -> None:
-        take_quantized(model, {**QUANTIZED["rtn"], "bits": BITS[0]}, read_quantized(out / "rtn.safetensors"))
+        recipe = {**QUANTIZED["rtn"], "bits": BITS[0]}
+        apply_recipe(model, recipe, read_compressed(quantized=out / "rtn.safetensors"))
 
     starts = {
         "dense": lambda model: None,

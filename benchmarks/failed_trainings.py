@@ -41,8 +41,8 @@ from failed_trainings_runs import all_runs
 from failed_trainings_training import checkpoints, train_and_write
 from scipy import stats
 
-from junkdna.artifacts import write_text
-from junkdna.failures import LEVEL, OUTCOMES
+from junkdna.files.artifacts import write_text
+from junkdna.tables.outcomes import LEVEL, OUTCOMES
 
 PAGE = Path(__file__).parents[1] / "docs/failed-trainings.md"
 COMMAND = "OMP_NUM_THREADS=1 python benchmarks/failed_trainings.py --raw R --minilm M --glue G --study S"
@@ -54,11 +54,11 @@ Made by `benchmarks/failed_trainings.py`:
 
     {command}
 
-{runs} real trainings by the workflow's own code, each judged by the rule (`junkdna.failures`: what the runs of its cell
-predict on the test examples), by the same rule without the other runs of its cell (`alone`), and by the rule that it
-replaces (`before`: the lowest mean of a few batches' training losses is 5 % below the prior entropy, or the score is
-above the 99 % band around chance). {made} of the {planned} runs of the benchmark were made, a random part of those of
-MiniLM among them. Every cell (one to three seeds) has training and test examples of its own.
+{runs} real trainings by the workflow's own code, each judged by the rule (`junkdna.tables.outcomes`: what the runs of
+its cell predict on the test examples), by the same rule without the other runs of its cell (`alone`), and by the
+rule that it replaces (`before`: the lowest mean of a few batches' training losses is 5 % below the prior entropy, or
+the score is above the 99 % band around chance). {made} of the {planned} runs of the benchmark were made, a random part
+of those of MiniLM among them. Every cell (one to three seeds) has training and test examples of its own.
 
 | truth | aim | runs | wrong, % | alone, % | before, % |
 | --- | --- | ---: | ---: | ---: | ---: |

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from junkdna.artifacts import METADATA_KEY, read_table
-from junkdna.failures import p_agreement, p_losses, training_outcomes
-from junkdna.metrics import score
+from junkdna.files.artifacts import METADATA_KEY, read_table
+from junkdna.statistics.metrics import score
+from junkdna.tables.outcomes import p_agreement, p_losses, training_outcomes
 
 # Resamples of the test examples; other orders of their labels; standard errors of a run that learnt.
 DRAWS, ORDERS, LEARNT = 1000, 20, 5

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from failed_trainings_runs import Run
 
-from junkdna.artifacts import write_table
-from junkdna.pretraining import pretrain_checkpoint
-from junkdna.recipes import expand_recipes
-from junkdna.specs import TrainSpec
-from junkdna.tasks import CLASSES
-from junkdna.tokens import Tokens, load_tokenizer, tokenize
-from junkdna.toyworld import HOME, KIND, build_world, generate_task
+from junkdna.checkpoints.pretraining import pretrain_checkpoint
+from junkdna.files.artifacts import write_table
+from junkdna.inference import run as runs
+from junkdna.study.recipes import expand_recipes
+from junkdna.study.specs import TrainSpec
+from junkdna.tasks.fetch import CLASSES
+from junkdna.tasks.tokens import Tokens, load_tokenizer, tokenize
+from junkdna.tasks.toy_world import HOME, KIND, build_world, generate_task
 from junkdna.training.loop import finetune
 
 # The catalog's tiny-encoder.
@@ -46,31 +48,33 @@ def train_and_write(run: Run, path: Path, checkpoint: Path, glue: Path | None) -
     recipe = recipes[f"magnitude-u{run.level}" if run.level else "dense"]
     tokens = read_tokens(run, checkpoint, glue)
     with tempfile.TemporaryDirectory() as folder:
+        spec = TrainSpec(
+            learning_rate=run.rate,
+            epochs=run.epochs,
+            max_steps=0,
+            batch_size=32 if run.model == "toy" else 16,
+            accumulation=1,
+            warmup=0.1,
+            weight_decay=0.0,
+            clip=1.0,
+            precision="auto",
+            bucket=50,
+            save_minutes=0.0,
+            gradual_end=0.7,
+            gradual_every=10,
+        )
         outcome = finetune(
-            checkpoint=checkpoint,
-            **tokens,
-            mask=None,
-            recipe=recipe,
-            regime=run.regime,
-            spec=TrainSpec(
-                learning_rate=run.rate,
-                epochs=run.epochs,
-                max_steps=0,
-                batch_size=32 if run.model == "toy" else 16,
-                accumulation=1,
-                warmup=0.1,
-                weight_decay=0.0,
-                clip=1.0,
-                precision="auto",
-                bucket=50,
-                save_minutes=0.0,
-                gradual_end=0.7,
-                gradual_every=10,
+            runs.Run(
+                checkpoint=checkpoint,
+                **tokens,
+                recipe=recipe,
+                regime=run.regime,
+                spec=spec,
+                seed=run.seed,
+                device=torch.device("cpu"),
             ),
-            seed=run.seed,
             state=Path(folder) / "state.safetensors",
             fingerprint="",
-            device="cpu",
         )
     told = {key: outcome.facts[key] for key in ("min_loss", "final_loss", "prior_entropy", "diverged")}
     if run.format in CLASSES:

@@ -23,11 +23,12 @@ import pandas as pd
 import torch
 from transformers import AutoTokenizer, Trainer, TrainerCallback, TrainingArguments
 
-from junkdna.models import load_classifier
-from junkdna.specs import TrainSpec
-from junkdna.tokens import Tokens, tokenize
-from junkdna.training.batches import load_data, order_epoch, pad_batches
-from junkdna.training.device import autocast, choose_precision
+from junkdna.inference.batches import load_data, order_epoch, pad_batches
+from junkdna.inference.precision import autocast, choose_precision
+from junkdna.inference.run import Run
+from junkdna.models.load import load_classifier
+from junkdna.study.specs import TrainSpec
+from junkdna.tasks.tokens import Tokens, tokenize
 from junkdna.training.loop import prepare_training, run_training
 
 BATCH = 32
@@ -142,14 +143,16 @@ def run_bare(step_done, tokens: Tokens, checkpoint: Path) -> None:
 def run_ours(step_done, tokens: Tokens, checkpoint: Path, recipe: dict, regime: str) -> None:
     """The loop of a study's run."""
     training = prepare_training(
-        checkpoint=checkpoint,
-        train=tokens,
-        mask=None,
-        recipe=recipe,
-        regime=regime,
-        spec=SPEC,
-        seed=SEED,
-        device=CPU,
+        Run(
+            checkpoint=checkpoint,
+            train=tokens,
+            validation=tokens,
+            recipe=recipe,
+            regime=regime,
+            spec=SPEC,
+            seed=SEED,
+            device=CPU,
+        )
     )
     run_training(training, Path("no-state"), "", lambda step, model: step_done())
 

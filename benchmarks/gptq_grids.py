@@ -27,11 +27,11 @@ import torch
 from compression import Matrices, errors, load, read_tokens, show
 from torch import Tensor
 
-from junkdna.calibration import collect_statistics
 from junkdna.compression.gptq import BLOCK, quantize_gptq
 from junkdna.compression.hessian import split_factor, with_factors
 from junkdna.compression.quantization import QuantSpec, as_matrix, decode, dequantize, encode, fit_grid
-from junkdna.models import prunable_weights
+from junkdna.inference.calibration import collect_statistics
+from junkdna.models.prunable import prunable_weights
 
 GROUPS, BITS = (32, 64, 128), (2, 3, 4)
 WAYS = ("early", "published", "late")

@@ -26,9 +26,10 @@ from torch.nn.utils import prune
 
 from junkdna.compression.masks import build_packed_mask
 from junkdna.compression.ranking import build_ranking
-from junkdna.maskfile import write_mask
-from junkdna.models import load_classifier, prunable_weights, read_body
-from junkdna.specs import PruneSpec
+from junkdna.files.masks import write_mask
+from junkdna.models.load import load_classifier
+from junkdna.models.prunable import prunable_weights, read_body
+from junkdna.study.specs import PruneSpec
 
 LEVELS = range(100, 1000, 100)
 HALF = 500

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import transformers
 
-from junkdna.tokens import Tokens
+from junkdna.tasks.tokens import Tokens
 
 SMALL = {"vocab_size": 61, "max_position_embeddings": 16}
 ENCODER = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from junkdna.checking import check
+from junkdna.study.check import check
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())

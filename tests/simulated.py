@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from junkdna.aggregate import tables_of
-from junkdna.artifacts import write_table
-from junkdna.stacks import Stack
+from junkdna.claims.study import tables_of
+from junkdna.files.artifacts import write_table
+from junkdna.tables.predictions import Stack
 
 TASKS = {
     "keyword": {"metric": "accuracy", "format": "classification"},

@@ -7,10 +7,13 @@ import torch
 from transformers import BertConfig, BertModel
 
 import junkdna.training.loop as loop
+from junkdna.compression.compressed import Compressed
 from junkdna.compression.masks import build_mask
-from junkdna.models import load_classifier, prunable_weights
-from junkdna.specs import PruneSpec, TrainSpec
-from junkdna.tokens import Tokens
+from junkdna.inference.run import Run
+from junkdna.models.load import load_classifier
+from junkdna.models.prunable import prunable_weights
+from junkdna.study.specs import PruneSpec, TrainSpec
+from junkdna.tasks.tokens import Tokens
 
 DENSE = {"family": "dense", "level": 0.0, "method": "none"}
 PRUNED = {
@@ -86,38 +89,22 @@ def body_mask(checkpoint, recipe=PRUNED):
     return build_mask(weights, dims, PruneSpec.from_mapping(recipe)), weights
 
 
-def run(checkpoint, tmp_path, *, recipe=PRUNED, regime="sparse", mask=None, spec=SPEC, **changed):
-    settings = {
-        "train": make_tokens(30, 1),
-        "validation": make_tokens(13, 2),
-        "seed": 5,
-        "after_step": None,
-    } | changed
-    return loop.finetune(
-        checkpoint=checkpoint,
-        mask=mask,
-        recipe=recipe,
-        regime=regime,
-        spec=spec,
-        state=tmp_path / "state.safetensors",
-        fingerprint="x",
-        device="cpu",
-        **settings,
-    )
+def run_of(checkpoint, *, mask=None, moved=None, quantized=None, **changed) -> Run:
+    """A run of `checkpoint` on made-up tokens, on the CPU, unless said otherwise."""
+    settings = {"train": make_tokens(30, 1), "validation": make_tokens(13, 2), "recipe": PRUNED}
+    settings |= {"regime": "sparse", "spec": SPEC, "seed": 5, "device": torch.device("cpu")}
+    compressed = Compressed(mask=mask, moved=moved, quantized=quantized)
+    return Run(checkpoint=Path(checkpoint), compressed=compressed, **(settings | changed))
+
+
+def run(checkpoint, tmp_path, *, traced=False, after_step=None, **changed):
+    state = tmp_path / "state.safetensors"
+    made = run_of(checkpoint, **changed)
+    return loop.finetune(made, state=state, fingerprint="x", traced=traced, after_step=after_step)
 
 
 def prepare(checkpoint, recipe, regime, spec, **changed):
-    return loop.prepare_training(
-        checkpoint=checkpoint,
-        train=make_tokens(30, 1),
-        mask=None,
-        recipe=recipe,
-        regime=regime,
-        spec=spec,
-        seed=5,
-        device=torch.device("cpu"),
-        **changed,
-    )
+    return loop.prepare_training(run_of(checkpoint, recipe=recipe, regime=regime, spec=spec, **changed))
 
 
 def watch(seen: list, scope: str = "body"):

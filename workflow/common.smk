@@ -7,66 +7,69 @@ import csv
 import sys
 from pathlib import Path
 
-from junkdna import (
-    checking,
-    config_files,
-    extras,
-    grid,
-    lineage,
-    local_files,
-    local_hashes,
-    lookups,
+from junkdna.provenance import config_hashes, local_hashes
+from junkdna.provenance.code import code_digest
+from junkdna.study import (
+    check,
+    duplicate_keys,
+    figure_names,
+    inputs,
+    local_paths,
+    mode_connectivity,
+    paper_points,
     recipes,
-    reference,
+    regimes,
+    runs,
+    sizes,
+    tasks,
 )
-from junkdna.provenance import code_digest
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 
 with open("resources/reference/human.csv", encoding="utf-8", newline="") as file:
     HUMAN = {row["slug"]: row["metric"] for row in csv.DictReader(file)}
 with open("resources/reference/paper/values.csv", encoding="utf-8", newline="") as file:
-    PAPER = reference.paper_points(csv.DictReader(file))
+    PAPER = paper_points.paper_points(csv.DictReader(file))
 
 try:
     if workflow.is_main_process:
-        config_files.refuse_duplicates(workflow.configfiles)
-    config = checking.check(config, load_configfile("workflow/schemas/config.schema.yaml"), human=HUMAN)
-    RUNS = grid.valid_runs(config)
-    CONNECTED = extras.connected_runs(config, RUNS)
+        duplicate_keys.refuse_duplicates(workflow.configfiles)
+    config = check.check(config, load_configfile("workflow/schemas/config.schema.yaml"), human=HUMAN)
+    RUNS = runs.valid_runs(config)
+    CONNECTED = mode_connectivity.connected_runs(config, RUNS)
     RECIPES = recipes.expand_recipes(config["sweeps"])
-    REPLICATED = reference.replicated_runs(config, RUNS, RECIPES, PAPER)
-    USED = lookups.used_parts(config, RUNS)
+    REPLICATED = paper_points.replicated_runs(config, RUNS, RECIPES, PAPER)
+    USED = runs.used_parts(config, RUNS)
     if workflow.is_main_process:
         # What was fetched already may be gone from where it came.
-        local_files.check_paths(
+        local_paths.check_paths(
             USED, lambda part, name: Path(f"resources/{part}/{name}/manifest.json").exists()
         )
 except ValueError as error:
     raise WorkflowError(f"the config is wrong:\n{error}")
 
-NULL_RUNS = extras.null_runs(config, RUNS)
-TRACED_RUNS = extras.traced_runs(config, RUNS)
-KEPT_RUNS = extras.ends_of(CONNECTED)
+NULL_RUNS = runs.null_runs(config, RUNS)
+TRACED_RUNS = runs.traced_runs(config, RUNS)
+KEPT_RUNS = mode_connectivity.ends_of(CONNECTED)
 STUDY = config["study"]["name"]
-RANKINGS = {lookups.ranking_of(recipe): recipe for recipe in RECIPES.values() if lookups.ranking_of(recipe)}
-FIGURES = lookups.figure_names(config, RUNS)
+RANKINGS = {name: recipe for recipe in RECIPES.values() if (name := inputs.ranking_of(recipe))}
+FIGURES = figure_names.figure_names(config, RUNS)
 LABELLED = [name for name, task in USED["tasks"].items() if task["format"] in ("classification", "pair")]
 # What the files at `source.path` hold, and with what each file of the study is made, in short hashes.
 LOCAL = local_hashes.local_hashes(USED, Path("resources/local-files.json"))
-MADE = lineage.hash_parts(config, RECIPES, LOCAL)
-MADE_STUDY = {"study": lineage.hash_study(USED, RUNS, MADE)}
+MADE = config_hashes.hash_parts(config, RECIPES, LOCAL)
+MADE_STUDY = {"study": config_hashes.hash_study(USED, RUNS, MADE)}
 
 
 wildcard_constraints:
-    checkpoint=grid.SLUG,
-    recipe=grid.SLUG,
-    ranking=grid.SLUG,
-    calibration=grid.SLUG,
-    task=grid.SLUG,
-    regime=grid.SLUG,
-    study=grid.SLUG,
-    figure=grid.SLUG,
+    checkpoint=runs.SLUG,
+    recipe=runs.SLUG,
+    ranking=runs.SLUG,
+    calibration=runs.SLUG,
+    task=runs.SLUG,
+    regime=runs.SLUG,
+    study=runs.SLUG,
+    figure=runs.SLUG,
     seed=r"\d+",
 
 
@@ -95,13 +98,13 @@ def evidence_for(wildcards):
     }
 
 
-def exactly(runs):
+def exactly(chosen):
     """A constraint on the wildcard `checkpoint`, where a path of runs starts, that lets only these runs pass.
 
     It looks ahead over the wildcards that follow, so a rule for some runs has the wildcards of the rule for all.
     """
-    folders = for_runs("{checkpoint}/{recipe}/{task}/{regime}/seed{seed}", where=runs)
-    return f"(?=(?:{'|'.join(folders)})/){grid.SLUG}" if folders else "(?!)"
+    folders = for_runs("{checkpoint}/{recipe}/{task}/{regime}/seed{seed}", where=chosen)
+    return f"(?=(?:{'|'.join(folders)})/){runs.SLUG}" if folders else "(?!)"
 
 
 def checkpoints_from(*kinds):
@@ -110,35 +113,20 @@ def checkpoints_from(*kinds):
     return "|".join(names) or "(?!)"
 
 
-def ranking_for(wildcards):
-    """The ranking that a recipe cuts, if its selection needs one."""
-    ranking = lookups.ranking_of(RECIPES[wildcards.recipe])
-    return f"results/rankings/{wildcards.checkpoint}/{ranking}.safetensors" if ranking else []
+def needed(kind):
+    """An input function: the file of this kind (`inputs.inputs_of`) that a recipe or a run is made from, if any."""
 
+    def path_of(wildcards):
+        recipe, regime = wildcards.recipe, wildcards.get("regime")
+        slug = inputs.inputs_of(recipe, RECIPES, config["calibration"], regime).get(kind)
+        files = {
+            "ranking": rules.rank_weights.output.ranking,
+            "calibration": rules.calibrate.output.statistics,
+            "like": rules.build_mask.output.mask,
+            "mask": rules.build_mask.output.mask,
+            "quantized": rules.quantize_weights.output.weights,
+        }
+        names = {"checkpoint": wildcards.checkpoint, "ranking": slug, "calibration": slug, "recipe": slug}
+        return files[kind].format(**names) if slug else []
 
-def mask_to_copy(wildcards):
-    """The mask from which a recipe that is `like` another takes how many weights go in each layer."""
-    slug = lookups.copied_mask(RECIPES[wildcards.recipe])
-    return f"results/masks/{wildcards.checkpoint}/{slug}.safetensors" if slug else []
-
-
-def quantized_for(wildcards):
-    """The quantized weights of a run whose recipe quantizes."""
-    if RECIPES[wildcards.recipe]["method"] != "quantize":
-        return []
-    return f"results/quantized/{wildcards.checkpoint}/{wildcards.recipe}.safetensors"
-
-
-def calibration_for(wildcards):
-    """The statistics of calibration text that a recipe needs, if any."""
-    if not lookups.needs_calibration(RECIPES[wildcards.recipe]):
-        return []
-    text = lookups.calibration_slug(config["calibration"])
-    return f"results/calibration/{wildcards.checkpoint}/{text}/statistics.safetensors"
-
-
-def mask_for(wildcards):
-    """The mask of a run; none if nothing is masked, or if the run must make it itself (scope paper, gradual)."""
-    if lookups.masks_itself(RECIPES[wildcards.recipe], wildcards.regime):
-        return []
-    return f"results/masks/{wildcards.checkpoint}/{wildcards.recipe}.safetensors"
+    return path_of

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from tests.simulated import AXES, grid, tables
 
-from junkdna.artifacts import write_text
-from junkdna.cautions import study_cautions
-from junkdna.claims_figures import claims_figure
-from junkdna.figures import study_figures
-from junkdna.report import render
-from junkdna.style import spec
+from junkdna.figures.claims import claims_figure
+from junkdna.figures.study import study_figures
+from junkdna.figures.style import spec
+from junkdna.files.artifacts import write_text
+from junkdna.report.cautions import study_cautions
+from junkdna.report.page import render
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 TEMPLATE = Path(__file__).parents[2] / "workflow/report/page.html.j2"

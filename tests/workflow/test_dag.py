@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from junkdna.artifacts import read_metadata, read_table
+from junkdna.files.artifacts import read_metadata, read_table
 from studies import planned, snakemake
 
 DENSE_RUN = "results/runs/tiny-net/dense/tiny-easy/dense/seed1"
@@ -142,7 +142,7 @@ def test_mask_arithmetic_reruns_masks_and_what_hangs_on_them(workspace):
 
 
 def test_figure_code_reruns_figures_and_report_alone(workspace):
-    with (workspace / "workflow/junkdna/figures.py").open("a") as file:
+    with (workspace / "workflow/junkdna/figures/performance.py").open("a") as file:
         file.write("\nEDITED = 1\n")
     assert set(planned(workspace)) == {"plot_figure", "render_report"}
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from junkdna.artifacts import read_table
+from junkdna.files.artifacts import read_table
 from studies import planned, snakemake
 
 TABLE = "results/tables/tiny/difficulty.parquet"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from junkdna.artifacts import read_table
-from junkdna.record import peek
+from junkdna.files.artifacts import read_table
+from junkdna.provenance.record import peek
 from studies import planned, snakemake
 
 RUNS = "results/runs/tiny-net"

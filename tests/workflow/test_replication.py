@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from junkdna.artifacts import read_json, read_table
+from junkdna.files.artifacts import read_json, read_table
 from studies import planned, snakemake
 
 

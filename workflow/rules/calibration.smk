@@ -25,9 +25,9 @@ rule calibrate:
         runtime=60,
     params:
         text=config["calibration"],
-        hessians=any(map(lookups.needs_hessians, RECIPES.values())),
-        made=lambda w: lineage.made_of(
-            MADE, lineage.CALIBRATION, {**w, "task": config["calibration"]["task"]}
+        hessians=any(map(inputs.needs_hessians, RECIPES.values())),
+        made=lambda w: config_hashes.made_of(
+            MADE, config_hashes.CALIBRATION, {**w, "task": config["calibration"]["task"]}
         ),
         code=code_digest("calibrate"),
     message:

@@ -22,7 +22,7 @@ rule fetch_checkpoint:
     params:
         source=lambda w: config["checkpoints"][w.checkpoint]["source"],
         name="{checkpoint}",
-        made=lambda w: lineage.made_of(MADE, ("checkpoint",), w),
+        made=lambda w: config_hashes.made_of(MADE, ("checkpoint",), w),
         local=lambda w: LOCAL.get(f"checkpoints.{w.checkpoint}", {}),
         code=code_digest("fetch_checkpoint"),
     message:
@@ -51,7 +51,7 @@ rule pretrain_checkpoint:
     params:
         source=lambda w: config["checkpoints"][w.checkpoint]["source"],
         name="{checkpoint}",
-        made=lambda w: lineage.made_of(MADE, ("checkpoint",), w),
+        made=lambda w: config_hashes.made_of(MADE, ("checkpoint",), w),
         code=code_digest("pretrain_checkpoint"),
     message:
         "Pre-training checkpoint {wildcards.checkpoint}"

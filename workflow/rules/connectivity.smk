@@ -27,10 +27,12 @@ rule interpolate:
         mem_mb=16000,
         runtime=240,
     params:
-        precision=lambda w: grid.training_of(config, w.checkpoint, w.task)["precision"],
+        precision=lambda w: runs.training_of(config, w.checkpoint, w.task)["precision"],
         metric=lambda w: config["tasks"][w.task]["metric"],
-        made=lambda w: lineage.made_of(MADE, lineage.RUN, w),
-        dense=lambda w: lineage.made_of(MADE, lineage.RUN, {**w, "recipe": "dense", "regime": "dense"}),
+        made=lambda w: config_hashes.made_of(MADE, config_hashes.RUN, w),
+        dense=lambda w: config_hashes.made_of(
+            MADE, config_hashes.RUN, {**w, "recipe": "dense", "regime": "dense"}
+        ),
         code=code_digest("interpolate", without=MASK_MAKING),
     message:
         "Path from dense to {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / {wildcards.regime} / seed {wildcards.seed}"
@@ -62,7 +64,7 @@ rule measure_connectivity:
             for task in sorted({run["task"] for run in CONNECTED})
         },
         made=MADE_STUDY,
-        parts=lineage.parts_of(MADE, CONNECTED),
+        parts=config_hashes.parts_of(MADE, CONNECTED),
         code=code_digest("measure_connectivity"),
     message:
         "Measuring the barriers of {wildcards.study}"

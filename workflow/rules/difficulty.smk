@@ -44,7 +44,7 @@ rule score_difficulty:
         },
         made=MADE_STUDY,
         runs=RUNS,
-        parts=lineage.parts_of(MADE, RUNS),
+        parts=config_hashes.parts_of(MADE, RUNS),
         code=code_digest("score_difficulty"),
     message:
         "Measuring the difficulty of the tasks of {wildcards.study}"

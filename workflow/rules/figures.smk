@@ -10,7 +10,7 @@ rule plot_figure:
     input:
         runs=rules.aggregate_runs.output.runs,
         cells=rules.aggregate_runs.output.cells,
-        terms=rules.aggregate_runs.output.terms,
+        equal_terms=rules.aggregate_runs.output.equal_terms,
     output:
         html="results/figures/{study}/{figure}.html",
         svg="results/figures/{study}/{figure}.svg",
@@ -58,7 +58,7 @@ rule plot_evidence:
         runtime=30,
     params:
         figure="{evidence}",
-        tasks=grid.study_tasks(config),
+        tasks=tasks.study_tasks(config),
         connected=CONNECTED,
         made=MADE_STUDY,
         code=code_digest("plot_evidence"),

@@ -24,7 +24,7 @@ rule rank_weights:
     params:
         score=lambda w: RANKINGS[w.ranking]["score"],
         seed=lambda w: RANKINGS[w.ranking]["seed"],
-        made=lambda w: lineage.made_of(MADE, lineage.RANKING, w),
+        made=lambda w: config_hashes.made_of(MADE, config_hashes.RANKING, w),
         code=code_digest("rank_weights"),
     message:
         "Ranking the weights of {wildcards.checkpoint} by {wildcards.ranking}"
@@ -37,9 +37,9 @@ rule rank_weights:
 rule build_mask:
     input:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
-        ranking=ranking_for,
-        like=mask_to_copy,
-        calibration=calibration_for,
+        ranking=needed("ranking"),
+        like=needed("like"),
+        calibration=needed("calibration"),
     output:
         mask="results/masks/{checkpoint}/{recipe}.safetensors",
     log:
@@ -53,7 +53,7 @@ rule build_mask:
         runtime=60,
     params:
         recipe=lambda w: recipes.spec_of(RECIPES[w.recipe]),
-        made=lambda w: lineage.made_of(MADE, lineage.MASK, w),
+        made=lambda w: config_hashes.made_of(MADE, config_hashes.MASK, w),
         code=code_digest("build_mask"),
     message:
         "Masking {wildcards.checkpoint} by {wildcards.recipe}"

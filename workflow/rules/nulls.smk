@@ -27,8 +27,8 @@ rule finetune_null:
         runtime=240,
     params:
         recipe=RECIPES["dense"],
-        training=lambda w: grid.training_of(config, w.checkpoint, w.task),
-        made=lambda w: lineage.made_of(MADE, lineage.NULL, w),
+        training=lambda w: runs.training_of(config, w.checkpoint, w.task),
+        made=lambda w: config_hashes.made_of(MADE, config_hashes.NULL, w),
         code=code_digest("finetune_null", without=MASK_MAKING + ROUNDING),
     message:
         "Run without input {wildcards.checkpoint} / {wildcards.task} / seed {wildcards.seed}"

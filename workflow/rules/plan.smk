@@ -16,7 +16,7 @@ rule plan:
         python=sys.executable,
         snakefile=workflow.main_snakefile,
         config=USED,
-        sizes=lambda w: lookups.run_sizes(config, RUNS, KEPT_RUNS),
+        sizes=lambda w: sizes.run_sizes(config, RUNS, KEPT_RUNS),
         files=lambda w: for_runs(rules.finetune.output.predictions),
         patterns=lambda w: {rule.name: [str(path) for path in rule.output] for rule in workflow.rules},
         finished="results/runs",

@@ -9,7 +9,7 @@ which the rounded weights come back bit for bit.
 rule quantize_weights:
     input:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
-        calibration=calibration_for,
+        calibration=needed("calibration"),
     output:
         weights="results/quantized/{checkpoint}/{recipe}.safetensors",
     log:
@@ -23,7 +23,7 @@ rule quantize_weights:
         runtime=60,
     params:
         recipe=lambda w: recipes.spec_of(RECIPES[w.recipe]),
-        made=lambda w: lineage.made_of(MADE, lineage.MASK, w),
+        made=lambda w: config_hashes.made_of(MADE, config_hashes.MASK, w),
         code=code_digest("quantize_weights"),
     message:
         "Quantizing {wildcards.checkpoint} by {wildcards.recipe}"

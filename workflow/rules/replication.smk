@@ -30,10 +30,10 @@ rule replicate:
         runs=REPLICATED,
         labelled=LABELLED,
         figures=config["study"]["replicates"],
-        tasks=reference.replicated_tasks(config),
+        tasks=paper_points.replicated_tasks(config),
         recipes={name: RECIPES[name] for name in sorted({run["recipe"] for run in REPLICATED})},
         made=MADE_STUDY,
-        parts=lineage.parts_of(MADE, REPLICATED),
+        parts=config_hashes.parts_of(MADE, REPLICATED),
         code=code_digest("replicate"),
     message:
         "Comparing {wildcards.study} with the paper"

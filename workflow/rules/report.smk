@@ -38,7 +38,11 @@ rule render_report:
         cells=rules.aggregate_runs.output.cells,
         runs=rules.aggregate_runs.output.runs,
         curves=rules.aggregate_runs.output.curves,
-        terms=rules.aggregate_runs.output.terms if any(name.startswith("equal-") for name in FIGURES) else [],
+        equal_terms=(
+            rules.aggregate_runs.output.equal_terms
+            if any(name.startswith("equal-") for name in FIGURES)
+            else []
+        ),
         difficulty=rules.score_difficulty.output.difficulty,
         orders=rules.score_difficulty.output.orders,
         strata=rules.score_difficulty.output.strata,
@@ -70,7 +74,6 @@ rule render_report:
         figures=FIGURES,
         tokenized=TOKENIZED,
         config=USED,
-        notice=lookups.notice_of(USED),
         codes={
             rule: code_digest(rule)
             for rule in ("build_mask", "finetune", "aggregate_runs", "score_difficulty")

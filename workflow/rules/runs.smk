@@ -8,7 +8,7 @@ a later stage asks more of, also confidences.parquet (of the training examples, 
 # How masks are made concerns only the runs that make one themselves; the others read it from its file. Nor does it
 # concern a run how weights are rounded if it rounds none.
 MASK_MAKING = tuple(f"junkdna.compression.{name}" for name in ("scores", "ranking", "selection"))
-ROUNDING = ("junkdna.compression.quantization", "junkdna.quantfile")
+ROUNDING = ("junkdna.compression.quantization", "junkdna.files.quantized")
 FINETUNE_CODE = {
     "masks": code_digest("finetune", without=ROUNDING),
     "rounds": code_digest("finetune", without=MASK_MAKING),
@@ -22,8 +22,8 @@ rule finetune:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
         train=rules.tokenize_task.output.train,
         validation=rules.tokenize_task.output.validation,
-        mask=mask_for,
-        quantized=quantized_for,
+        mask=needed("mask"),
+        quantized=needed("quantized"),
     output:
         predictions="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/predictions.parquet",
         history="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/history.parquet",
@@ -42,9 +42,9 @@ rule finetune:
         runtime=480,
     params:
         recipe=lambda w: RECIPES[w.recipe],
-        training=lambda w: grid.training_of(config, w.checkpoint, w.task, w.regime),
-        made=lambda w: lineage.made_of(MADE, lineage.RUN, w),
-        code=lambda w: FINETUNE_CODE[lookups.code_of_run(RECIPES[w.recipe], w.regime)],
+        training=lambda w: runs.training_of(config, w.checkpoint, w.task, w.regime),
+        made=lambda w: config_hashes.made_of(MADE, config_hashes.RUN, w),
+        code=lambda w: FINETUNE_CODE[inputs.code_of_run(RECIPES[w.recipe], w.regime)],
     message:
         "Run {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / {wildcards.regime} / seed {wildcards.seed}"
     script:

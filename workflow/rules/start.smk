@@ -5,23 +5,23 @@ Has no rules. What it finds is told on stderr; files of another study are not re
 
 from itertools import chain
 
-from junkdna import existing, record
+from junkdna.provenance import existing, record
 
 
 def made_with():
     """The files of the study that say how they were made, each with what it should be made with."""
     quantized = [run for run in RUNS if RECIPES[run["recipe"]]["method"] == "quantize"]
-    for pattern, parts, runs in (
+    for pattern, parts, made_by in (
         ("resources/checkpoints/{checkpoint}/manifest.json", ("checkpoint",), RUNS),
         (rules.fetch_task.output.manifest, ("task",), RUNS),
-        (rules.tokenize_task.output.train, lineage.TOKENS, RUNS),
-        (rules.build_mask.output.mask, lineage.MASK, RUNS),
-        (rules.quantize_weights.output.weights, lineage.MASK, quantized),
-        (rules.finetune_null.output.metrics, lineage.NULL, NULL_RUNS),
-        (rules.finetune.output.metrics, lineage.RUN, RUNS),
+        (rules.tokenize_task.output.train, config_hashes.TOKENS, RUNS),
+        (rules.build_mask.output.mask, config_hashes.MASK, RUNS),
+        (rules.quantize_weights.output.weights, config_hashes.MASK, quantized),
+        (rules.finetune_null.output.metrics, config_hashes.NULL, NULL_RUNS),
+        (rules.finetune.output.metrics, config_hashes.RUN, RUNS),
     ):
-        for path, run in {pattern.format(**run): run for run in runs}.items():
-            yield path, lineage.made_of(MADE, parts, run)
+        for path, run in {pattern.format(**run): run for run in made_by}.items():
+            yield path, config_hashes.made_of(MADE, parts, run)
 
 
 def lost_files():

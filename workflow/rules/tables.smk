@@ -1,6 +1,6 @@
 """Tables: all runs of the study as tidy data, with an interval on every number.
 
-Needs runs. Gives results/tables/{study}/{runs,drops,cells,curves,terms,claims}.parquet, with CSV of the small ones.
+Needs runs. Gives results/tables/{study}/{runs,drops,cells,curves,equal_terms,claims}.parquet, with CSV of the small ones.
 """
 
 
@@ -16,13 +16,13 @@ rule aggregate_runs:
         drops="results/tables/{study}/drops.parquet",
         cells="results/tables/{study}/cells.parquet",
         curves="results/tables/{study}/curves.parquet",
-        terms="results/tables/{study}/terms.parquet",
+        equal_terms="results/tables/{study}/equal_terms.parquet",
         claims="results/tables/{study}/claims.parquet",
         runs_csv="results/tables/{study}/runs.csv",
         drops_csv="results/tables/{study}/drops.csv",
         cells_csv="results/tables/{study}/cells.csv",
         curves_csv="results/tables/{study}/curves.csv",
-        terms_csv="results/tables/{study}/terms.csv",
+        equal_terms_csv="results/tables/{study}/equal_terms.csv",
         claims_csv="results/tables/{study}/claims.csv",
     log:
         "logs/aggregate_runs/{study}.log",
@@ -41,7 +41,7 @@ rule aggregate_runs:
         axes=USED["axes"],
         margin=config["study"]["margin"],
         made=MADE_STUDY,
-        parts=lineage.parts_of(MADE, RUNS),
+        parts=config_hashes.parts_of(MADE, RUNS),
         code=code_digest("aggregate_runs"),
     message:
         "Aggregating the runs of {wildcards.study}"

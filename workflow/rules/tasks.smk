@@ -21,9 +21,9 @@ rule fetch_task:
         mem_mb=4000,
         runtime=60,
     params:
-        data=lambda w: grid.data_of(config["tasks"][w.task]),
+        data=lambda w: tasks.data_of(config["tasks"][w.task]),
         name="{task}",
-        made=lambda w: lineage.made_of(MADE, ("task",), w),
+        made=lambda w: config_hashes.made_of(MADE, ("task",), w),
         local=lambda w: LOCAL.get(f"tasks.{w.task}", {}),
         code=code_digest("fetch_task"),
     message:
@@ -54,7 +54,7 @@ rule tokenize_task:
     params:
         format=lambda w: config["tasks"][w.task]["format"],
         max_length=lambda w: config["tasks"][w.task]["max_length"],
-        made=lambda w: lineage.made_of(MADE, lineage.TOKENS, w),
+        made=lambda w: config_hashes.made_of(MADE, config_hashes.TOKENS, w),
         code=code_digest("tokenize_task"),
     message:
         "Tokenizing task {wildcards.task} for {wildcards.checkpoint}"

@@ -1,15 +1,15 @@
 """Gather all runs of a study into its tables."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
-from junkdna.aggregate import aggregate
-from junkdna.artifacts import write_table, write_text
-from junkdna.record import check_runs, record
-from junkdna.stacks import training_labels
+from junkdna.claims.study import aggregate
+from junkdna.files.artifacts import write_table, write_text
+from junkdna.provenance.record import check_runs, record
+from junkdna.tables.predictions import training_labels
 
 params = snakemake.params
 check_runs(snakemake.input.metrics, params.runs, params.parts)

@@ -1,19 +1,19 @@
 """Decide which weights of a checkpoint a recipe keeps."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
-from junkdna.artifacts import read_tensors
-from junkdna.compression.calibrated import budget_of, build_layerwise_mask, shuffle_mask
+from junkdna.compression.layerwise import allocate, build_layerwise_mask, shuffle_mask
 from junkdna.compression.masks import build_packed_mask, removed_by
-from junkdna.maskfile import read_mask, write_mask
-from junkdna.models import read_body
-from junkdna.quantfile import read_unseen
-from junkdna.record import check_inputs, check_made, record
-from junkdna.specs import PruneSpec
+from junkdna.files.artifacts import read_tensors
+from junkdna.files.masks import read_mask, write_mask
+from junkdna.files.quantized import read_unseen
+from junkdna.models.prunable import read_body
+from junkdna.provenance.record import check_inputs, check_made, record
+from junkdna.study.specs import PruneSpec
 
 paths, made = snakemake.input, snakemake.params.made
 check_inputs([path for path in paths if path != paths.like], made)
@@ -26,8 +26,8 @@ spec = PruneSpec.from_mapping(snakemake.params.recipe)
 statistics = read_tensors(paths.calibration) if paths.calibration else {}
 like = read_mask(paths.like) if paths.like else None
 removed = removed_by(like) if like else None
-if spec.budget:
-    removed = budget_of(weights, input_dims, spec, statistics)
+if spec.allocation:
+    removed = allocate(weights, input_dims, spec, statistics)
 if spec.score == "shuffled":
     mask = shuffle_mask(like, input_dims, spec.seed)
 elif spec.layerwise:

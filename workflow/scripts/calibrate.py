@@ -1,20 +1,20 @@
 """Sum up what the inputs of each prunable layer look like on calibration text."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
 import torch
 
-from junkdna.artifacts import stream_tensors
-from junkdna.calibration import choose_sequences, statistics_names, stream_statistics
 from junkdna.compression.hessian import with_factors
-from junkdna.devices import take_device
-from junkdna.models import load_body
-from junkdna.record import check_inputs, record
-from junkdna.tokens import read_tokens
+from junkdna.files.artifacts import stream_tensors
+from junkdna.inference.calibration import choose_sequences, statistics_names, stream_statistics
+from junkdna.jobs.devices import take_device
+from junkdna.models.load import load_body
+from junkdna.provenance.record import check_inputs, record
+from junkdna.tasks.tokens import read_tokens
 
 torch.set_num_threads(snakemake.threads)
 text, params = snakemake.params.text, snakemake.params

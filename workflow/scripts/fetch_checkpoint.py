@@ -1,13 +1,13 @@
 """Fetch one checkpoint from the hub or a folder."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
-from junkdna.checkpoints import fetch_checkpoint
-from junkdna.record import record
+from junkdna.checkpoints.fetch import fetch_checkpoint
+from junkdna.provenance.record import record
 
 params, folder = snakemake.params, Path(snakemake.output.manifest).parent
 about = record(params.made, snakemake.config)

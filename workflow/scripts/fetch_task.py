@@ -1,14 +1,14 @@
 """Fetch the labelled examples of one task, in normalised columns."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
-from junkdna.artifacts import write_json, write_table
-from junkdna.data_cautions import split_cautions
-from junkdna.local_hashes import check_local
-from junkdna.record import record
-from junkdna.tasks import fetch_task
+from junkdna.files.artifacts import write_json, write_table
+from junkdna.provenance.local_hashes import check_local
+from junkdna.provenance.record import record
+from junkdna.tasks.cautions import split_cautions
+from junkdna.tasks.fetch import fetch_task
 
 params = snakemake.params
 splits, manifest = fetch_task(params.data, name=params.name)
@@ -18,4 +18,4 @@ write_table(snakemake.output.train, splits["train"], manifest)
 write_table(snakemake.output.validation, splits["validation"], manifest)
 write_json(snakemake.output.manifest, manifest)
 for line in split_cautions(manifest):
-    job.progress(f"warning: {line}")
+    script.progress(f"warning: {line}")

@@ -1,18 +1,18 @@
 """Walk from the dense solution of a task to a compressed one."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
 import torch
 
-from junkdna.artifacts import read_tensors, write_table
-from junkdna.devices import take_device
-from junkdna.record import check_inputs, check_made, record
-from junkdna.tokens import read_tokens
-from junkdna.training.interpolate import interpolate
+from junkdna.files.artifacts import read_tensors, write_table
+from junkdna.inference.mode_connectivity import interpolate
+from junkdna.jobs.devices import take_device
+from junkdna.provenance.record import check_inputs, check_made, record
+from junkdna.tasks.tokens import read_tokens
 
 torch.set_num_threads(snakemake.threads)
 paths, params = snakemake.input, snakemake.params

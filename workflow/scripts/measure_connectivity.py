@@ -1,12 +1,12 @@
 """Measure the barriers on the paths of a study."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
-from junkdna.artifacts import read_table, write_table, write_text
-from junkdna.connectivity import connectivity_table
-from junkdna.record import check_runs, record
+from junkdna.files.artifacts import read_table, write_table, write_text
+from junkdna.provenance.record import check_runs, record
+from junkdna.tables.connectivity import connectivity_table
 
 params = snakemake.params
 check_runs(snakemake.input.losses, params.runs, params.parts)

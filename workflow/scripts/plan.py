@@ -1,8 +1,8 @@
 """Print what a study will cost."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from junkdna.pricing import count_jobs, describe, price_runs, read_measured, read_summary, size_runs
+from junkdna.tables.pricing import count_jobs, describe, price_runs, read_measured, read_summary, size_runs
 
 params = snakemake.params
 with tempfile.TemporaryDirectory() as folder:
@@ -25,4 +25,4 @@ if asked.returncode:
 outputs = read_summary(asked.stdout, params.patterns)
 measured = read_measured(Path(params.finished))
 runs = price_runs(size_runs(params.sizes, params.files, outputs, measured), measured, params.flops)
-job.progress(describe(count_jobs(outputs), runs))
+script.progress(describe(count_jobs(outputs), runs))

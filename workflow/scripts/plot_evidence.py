@@ -1,16 +1,16 @@
 """Draw the figure of the claims, of difficulty, or of the paths between solutions."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 import pandas as pd
 
-from junkdna.artifacts import read_table
-from junkdna.claims_figures import claims_figure, difficulty_figure
-from junkdna.record import check_inputs, record
-from junkdna.style import save
-from junkdna.training_figures import path_figure
+from junkdna.figures.claims import claims_figure, difficulty_figure
+from junkdna.figures.style import save
+from junkdna.figures.training import path_figure
+from junkdna.files.artifacts import read_table
+from junkdna.provenance.record import check_inputs, record
 
 given, params = snakemake.input, snakemake.params
 check_inputs(given, params.made)

@@ -1,16 +1,16 @@
 """Draw one figure of a study."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
-from junkdna.artifacts import read_table
-from junkdna.figures import study_figures
-from junkdna.record import check_inputs, record
-from junkdna.style import save
+from junkdna.figures.study import study_figures
+from junkdna.figures.style import save
+from junkdna.files.artifacts import read_table
+from junkdna.provenance.record import check_inputs, record
 
 check_inputs(snakemake.input, snakemake.params.made)
-cells, runs, terms = (read_table(snakemake.input[name]) for name in ("cells", "runs", "terms"))
+cells, runs, terms = (read_table(snakemake.input[name]) for name in ("cells", "runs", "equal_terms"))
 name = snakemake.params.figure
 chart = study_figures(cells, runs, snakemake.params.axes, only=name, terms=terms)[name]
 for path in snakemake.output:

@@ -1,14 +1,14 @@
 """Draw a study over one figure of the paper."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
-from junkdna.artifacts import read_table
-from junkdna.record import check_inputs, record
-from junkdna.replication import read_values
-from junkdna.replication_figures import overlay
-from junkdna.style import save
+from junkdna.figures.replication import overlay
+from junkdna.figures.style import save
+from junkdna.files.artifacts import read_table
+from junkdna.provenance.record import check_inputs, record
+from junkdna.tables.replication import read_values
 
 check_inputs([snakemake.input.table], snakemake.params.made)
 values, table = read_values(snakemake.input.values), read_table(snakemake.input.table)

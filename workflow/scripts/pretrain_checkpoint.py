@@ -1,13 +1,13 @@
 """Pre-train the toy encoder on sentences about a generated world."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
-from junkdna.pretraining import pretrain_checkpoint
-from junkdna.record import record
+from junkdna.checkpoints.pretraining import pretrain_checkpoint
+from junkdna.provenance.record import record
 
 params, folder = snakemake.params, Path(snakemake.output.manifest).parent
 about = record(params.made, snakemake.config)

@@ -1,26 +1,27 @@
 """Quantize the weights of a checkpoint, and store codes, scales and zeros."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
 from junkdna.compression.quantization import QuantSpec
 from junkdna.compression.quantize import quantize_weights
-from junkdna.models import read_body
-from junkdna.quantfile import read_factors, read_unseen, write_quantized
-from junkdna.record import check_inputs, record
+from junkdna.files.artifacts import read_tensors
+from junkdna.files.quantized import read_unseen, write_quantized
+from junkdna.models.prunable import read_body
+from junkdna.provenance.record import check_inputs, record
 
 check_inputs(snakemake.input, snakemake.params.made)
 body = read_body(Path(snakemake.input.manifest).parent)
 input_dims = {name: weight.input_dim for name, weight in body.items()}
 spec = QuantSpec.from_mapping(snakemake.params.recipe)
 calibration = snakemake.input.calibration
-factors = read_factors(calibration) if calibration else None
+statistics = read_tensors(calibration) if calibration else None
 unseen = read_unseen(calibration) if calibration else []
 quantized = quantize_weights(
-    {name: weight.tensor for name, weight in body.items()}, input_dims, spec, factors
+    {name: weight.tensor for name, weight in body.items()}, input_dims, spec, statistics
 )
 about = record(snakemake.params.made, snakemake.config)
 write_quantized(

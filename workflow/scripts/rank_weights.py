@@ -1,15 +1,15 @@
 """Count how the scores of each weight tensor are distributed, for all levels at once."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
-from junkdna.artifacts import write_tensors
 from junkdna.compression.ranking import build_ranking
-from junkdna.models import read_body
-from junkdna.record import check_inputs, record
+from junkdna.files.artifacts import write_tensors
+from junkdna.models.prunable import read_body
+from junkdna.provenance.record import check_inputs, record
 
 params = snakemake.params
 check_inputs(snakemake.input, params.made)

@@ -1,18 +1,18 @@
 """Write the report page of a study, and its verdicts as text."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
-from junkdna.artifacts import read_json, read_table, write_text
-from junkdna.cautions import study_cautions
-from junkdna.data_cautions import data_cautions
-from junkdna.origins import describe_origins
-from junkdna.record import check_inputs
-from junkdna.report import TABLES, render
-from junkdna.verdicts import verdict_text
+from junkdna.claims.verdicts import verdict_text
+from junkdna.files.artifacts import read_json, read_table, write_text
+from junkdna.provenance.record import check_inputs
+from junkdna.report.cautions import notice_of, study_cautions
+from junkdna.report.origins import describe_origins
+from junkdna.report.page import TABLES, render
+from junkdna.tasks.cautions import data_cautions
 
 params, paths = snakemake.params, snakemake.input
 check_inputs([*(paths[name] for name in TABLES if paths.get(name)), *paths.figures], params.made)
@@ -31,7 +31,7 @@ page = render(
     charts=dict(zip(params.figures, specs, strict=True)),
     provenance={**origins, "config": params.config},
     cautions=cautions,
-    notice=params.notice,
+    notice=notice_of(params.config),
 )
 write_text(snakemake.output.page, page)
 write_text(snakemake.output.verdicts, verdict_text(tables["claims"], snakemake.output.page))

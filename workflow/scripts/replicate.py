@@ -1,17 +1,17 @@
 """Set the runs of a study against the values of the paper's figures."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
-from junkdna.artifacts import write_table, write_text
-from junkdna.bootstrap import Replicates
-from junkdna.record import check_runs, record
-from junkdna.replication import read_values, replication_summary, replication_table
-from junkdna.stacks import read_runs, score_draws, training_labels
-from junkdna.tables import runs_table
+from junkdna.files.artifacts import write_table, write_text
+from junkdna.provenance.record import check_runs, record
+from junkdna.statistics.bootstrap import Replicates
+from junkdna.tables.predictions import read_runs, score_draws, training_labels
+from junkdna.tables.replication import read_values, replication_summary, replication_table
+from junkdna.tables.runs import runs_table
 
 params = snakemake.params
 check_runs(snakemake.input.metrics, params.runs, params.parts)

@@ -1,15 +1,15 @@
 """Measure how hard the tasks of a study are, and which examples of a task."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 import pandas as pd
 
-from junkdna.artifacts import read_table, write_table, write_text
-from junkdna.difficulty.measure import measure_difficulty
-from junkdna.lineage import NULL
-from junkdna.record import check_inputs, check_runs, record
+from junkdna.difficulty.study import measure_difficulty
+from junkdna.files.artifacts import read_table, write_table, write_text
+from junkdna.provenance.config_hashes import NULL
+from junkdna.provenance.record import check_inputs, check_runs, record
 
 given, params = snakemake.input, snakemake.params
 check_inputs([given.runs], params.made)

@@ -1,15 +1,15 @@
 """Turn the texts of one task into tokens of one checkpoint."""
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
 from pathlib import Path
 
-from junkdna.artifacts import read_table, write_json
-from junkdna.data_cautions import length_cautions
-from junkdna.record import check_inputs, record
-from junkdna.tokens import describe_lengths, load_tokenizer, tokenize, write_tokens
+from junkdna.files.artifacts import read_table, write_json
+from junkdna.provenance.record import check_inputs, record
+from junkdna.tasks.cautions import length_cautions
+from junkdna.tasks.tokens import describe_lengths, load_tokenizer, tokenize, write_tokens
 
 params, lengths = snakemake.params, {}
 check_inputs(snakemake.input, params.made)
@@ -21,4 +21,4 @@ for split in ("train", "validation"):
     lengths[split] = describe_lengths(tokens, params.max_length)
 write_json(snakemake.output.lengths, lengths)
 for line in length_cautions(snakemake.wildcards.checkpoint, snakemake.wildcards.task, lengths):
-    job.progress(f"warning: {line}")
+    script.progress(f"warning: {line}")

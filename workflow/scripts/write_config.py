@@ -2,12 +2,12 @@
 
 import yaml
 
-from junkdna import job
+from junkdna.jobs import script
 
-job.start(snakemake.log[0])
+script.start()
 
-from junkdna.artifacts import write_text
-from junkdna.record import check_inputs
+from junkdna.files.artifacts import write_text
+from junkdna.provenance.record import check_inputs
 
 check_inputs(snakemake.input, snakemake.params.made)
 text = yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True, width=110)

@@ -1,7 +1,7 @@
 """Scores that weigh a weight by its input: of a whole layer at once, from statistics of calibration text.
 
 Weights are [outputs, inputs]; `squares` [inputs] is the sum of the squares of each input over the text (see
-`junkdna.calibration`), so its root is ||X_j||_2.
+`junkdna.inference.calibration`), so its root is ||X_j||_2.
 """
 
 import torch

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from junkdna.compression.ranking import Ranking
 from junkdna.compression.selection import SELECTIONS, select_counts
-from junkdna.specs import PruneSpec
+from junkdna.study.specs import PruneSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +51,20 @@ def build_packed_mask(
     weights: 2-D tensors of any floating dtype, in the order of the model, which decides between equal scores.
     input_dims: for each the dimension along which its inputs lie. ranking: see `build_ranking`; saves a pass.
     removed: how many weights of each tensor go, for a spec that copies that from another recipe's mask (see
-    `removed_by`) or has a budget, and for no other.
+    `removed_by`) or has an allocation, and for no other.
     Raises ValueError when there is nothing to prune, a weight is NaN or infinite, or `removed` is of other
     tensors.
     """
     if not weights:
         raise ValueError(f"scope {spec.scope!r}: this checkpoint has no weight to prune")
-    assert (removed is not None) == spec.takes_counts, "numbers of removed weights go with `like` or a budget"
+    assert (removed is not None) == spec.takes_counts, (
+        "numbers of removed weights go with `like` or an allocation"
+    )
     if removed is None:
         bits, threshold = SELECTIONS[spec.selection](weights, input_dims, spec, ranking)
     elif set(removed) != set(weights):
         odd = ", ".join(sorted(set(removed) ^ set(weights))[:3])
-        assert spec.like, "a budget is of these very tensors"
+        assert spec.like, "an allocation is of these very tensors"
         raise ValueError(f"the mask of {spec.like} is of other tensors than this checkpoint's ({odd}, ...)")
     else:
         bits, threshold = select_counts(weights, removed, spec, ranking)

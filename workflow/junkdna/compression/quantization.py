@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from junkdna.specs import QUANTIZERS, SCALE_BITS
+from junkdna.study.specs import QUANTIZERS, SCALE_BITS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,25 +14,26 @@ def quantize_weights(
     weights: Mapping[str, Tensor],
     input_dims: Mapping[str, int],
     spec: QuantSpec,
-    factors: Mapping[str, Tensor] | None = None,
+    statistics: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Quantized]:
     """Quantize each weight as a matrix whose columns are the inputs of its layer, in the order of the model.
 
     weights: 2-D tensors of any floating dtype. input_dims: for each the dimension along which its inputs lie.
-    factors: [inputs, inputs] by name (see `junkdna.compression.hessian.upper_inverse_factor`), for the method gptq
-    and no other. ValueError where there is no weight, one is NaN or infinite, or a factor is lacking.
+    statistics: for the method gptq and no other, `factors:<name>` [inputs, inputs] of each (see
+    `junkdna.compression.hessian.upper_inverse_factor`). ValueError where there is no weight, one is NaN or infinite, or
+    a factor is lacking.
     """
     if not weights:
         raise ValueError("quantization: this checkpoint has no weight to quantize")
     if spec.method == "gptq":
-        check_statistics((f"factors:{name}" for name in factors or {}), "factors", weights, "gptq")
+        check_statistics(statistics or {}, "factors", weights, "gptq")
     quantized = {}
     for name, weight in weights.items():
         matrix = as_matrix(weight.detach(), input_dims[name]).float()
         if not matrix.isfinite().all():
             raise ValueError(f"quantization: {name} holds a weight that is NaN or infinite")
         if spec.method == "gptq":
-            quantized[name] = quantize_gptq(matrix, factors[name], spec)
+            quantized[name] = quantize_gptq(matrix, statistics[f"factors:{name}"], spec)
         elif spec.method == "nf4":
             quantized[name] = quantize_nf4(matrix, spec.group)
         else:

@@ -22,7 +22,7 @@ from junkdna.compression.ranking import (
     score_keys,
 )
 from junkdna.compression.scores import SCORES
-from junkdna.specs import PruneSpec
+from junkdna.study.specs import PruneSpec
 
 Packed = dict[str, np.ndarray]
 

@@ -10,9 +10,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from junkdna.bootstrap import Replicates, interval
 from junkdna.difficulty.estimates import Estimate, measured
 from junkdna.difficulty.tables import MEASURES
+from junkdna.statistics.bootstrap import Replicates, interval
 
 Array = np.ndarray
 MIN_TASKS = 3

@@ -11,15 +11,15 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from junkdna.bootstrap import Replicates, distinct_weights, mean_over_seeds, seed_weights, spread
+from junkdna.difficulty.answers import Outcomes, example_means
 from junkdna.difficulty.cartography import confidence_map
 from junkdna.difficulty.codelength import codelength
 from junkdna.difficulty.errors import dense_error, human_gap, seed_sd
 from junkdna.difficulty.information import NATS, label_entropy, prior_loss
 from junkdna.difficulty.learning_curve import MAX_EXPONENT, learning_exponent
-from junkdna.difficulty.outcomes import Outcomes, example_means
 from junkdna.difficulty.rasch import task_difficulty
-from junkdna.metrics import score
+from junkdna.statistics.bootstrap import Replicates, distinct_weights, mean_over_seeds, seed_weights, spread
+from junkdna.statistics.metrics import score
 
 Array = np.ndarray
 _weights = cache(seed_weights)

@@ -10,7 +10,7 @@ Shapes: S dense runs, N null-input runs, n examples. Harder = less information.
 
 import numpy as np
 
-from junkdna.failures import constant_losses
+from junkdna.tables.outcomes import constant_losses
 
 Array = np.ndarray
 NATS = np.log(2.0)

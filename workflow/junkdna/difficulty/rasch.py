@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from junkdna.bootstrap import Replicates, seed_weights
-from junkdna.difficulty.outcomes import example_means
+from junkdna.difficulty.answers import example_means
+from junkdna.statistics.bootstrap import Replicates, seed_weights
 
 Array = np.ndarray
 ABILITY_SD, SPREAD, SPREAD_SD = 5.0, 1.5, 1.0

@@ -21,10 +21,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from junkdna.bootstrap import Replicates, distinct_weights, interval, spread
+from junkdna.difficulty.answers import Outcomes
 from junkdna.difficulty.estimates import Study
 from junkdna.difficulty.information import prior_loss, pvi
-from junkdna.difficulty.outcomes import Outcomes
+from junkdna.statistics.bootstrap import Replicates, distinct_weights, interval, spread
 
 Array = np.ndarray
 STRATA = ("easy", "middle", "hard")

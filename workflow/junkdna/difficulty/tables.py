@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from junkdna.bootstrap import Replicates, interval
 from junkdna.difficulty.estimates import Estimate
+from junkdna.statistics.bootstrap import Replicates, interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,35 +5,33 @@ from math import prod
 from transformers import PreTrainedModel
 
 from junkdna.compression.quantization import as_matrix, mean_bits
-from junkdna.models import prunable_weights
-from junkdna.specs import MASK_BITS, WEIGHT_BITS
+from junkdna.models.compressed import body_footprint
+from junkdna.models.footprint import footprint, pruned_bits
+from junkdna.models.prunable import prunable_weights
+from junkdna.study.regimes import REGIMES
+from junkdna.study.specs import WEIGHT_BITS
 from junkdna.training.qat import Quantization
-from junkdna.training.qlora import Adapters, body_bytes
-from junkdna.training.regimes import ENDS_MASKED, Pruning
+from junkdna.training.qlora import Adapters
+from junkdna.training.regimes import Pruning
 
 
-def measure_footprint(
+def trained_footprint(
     model: PreTrainedModel,
     pruning: Pruning,
     quantization: Quantization | None,
     adapters: Adapters | None = None,
 ) -> dict[str, float]:
-    """Effective bits a prunable weight of the body, and the bytes of all of them.
+    """Effective bits a prunable weight of the body, and the bytes of all of them (see `models.footprint`).
 
-    Quantized: codes, scales and zeros. Where removed weights end as zeros: 16 bits for each kept one, and a bit of
-    the mask for each. All others: 16 bits, for those that a mask froze or that grew again are still there.
-    Adapters stand beside the weights that they belong to, in 16 bits, and count.
+    Where a regime ends compressed: codes, scales and zeros, or the kept weights and a mask. All others: 16 bits, for
+    the weights that a mask froze or that grew again are still there.
     """
     if adapters:
-        size = body_bytes(adapters, mean_bits(adapters.shapes, adapters.spec))
         count = sum(prod(shape) for shape in adapters.shapes.values())
-        return {"effective_bits": 8 * size / count, "body_bytes": size}
-    found = prunable_weights(model, "body")
-    count = sum(entry.tensor.numel() for entry in found.values())
-    bits = float(WEIGHT_BITS)
+        return footprint(count, mean_bits(adapters.shapes, adapters.spec), adapters.parameters)
     if quantization:
+        found = prunable_weights(model, "body")
         shapes = {name: tuple(as_matrix(each.tensor, each.input_dim).shape) for name, each in found.items()}
-        bits = mean_bits(shapes, quantization.spec)
-    elif pruning.regime in ENDS_MASKED:
-        bits = (1 - pruning.sparsity) * WEIGHT_BITS + MASK_BITS
-    return {"effective_bits": bits, "body_bytes": bits * count / 8}
+        return body_footprint(model, mean_bits(shapes, quantization.spec))
+    ends_pruned = pruning.spec and REGIMES[pruning.regime].ends == "compressed"
+    return body_footprint(model, pruned_bits(pruning.sparsity) if ends_pruned else float(WEIGHT_BITS))

@@ -2,83 +2,67 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel
 
-from junkdna.compression.quantization import Quantized
-from junkdna.models import load_classifier
-from junkdna.specs import TrainSpec
-from junkdna.tokens import Tokens
-from junkdna.training.batches import Batch, order_epoch, pad_batches
-from junkdna.training.device import choose_precision, peak_memory_mb, synchronize
-from junkdna.training.footprint import measure_footprint
+from junkdna.inference.batches import Batch, order_epoch, pad_batches
+from junkdna.inference.label_scale import Scale
+from junkdna.inference.objective import prior_loss
+from junkdna.inference.padding import load_for
+from junkdna.inference.precision import choose_precision, peak_memory_mb, synchronize
+from junkdna.inference.predict import predict
+from junkdna.inference.result import Result
+from junkdna.inference.run import Run
+from junkdna.inference.running_text import evaluate
+from junkdna.models.load import load_classifier
+from junkdna.study.regimes import REGIMES, check_pair
+from junkdna.training.cartography import Trace, look, trace_table
+from junkdna.training.footprint import trained_footprint
 from junkdna.training.journal import open_journal, show_progress, skip_time, start_clock
-from junkdna.training.objective import prior_loss
-from junkdna.training.outcome import Outcome
-from junkdna.training.padding import load_for
-from junkdna.training.predict import predict
 from junkdna.training.qat import start_quantization
 from junkdna.training.qlora import start_adapters
 from junkdna.training.regimes import start_regime
 from junkdna.training.resume import resume_training, save_training
-from junkdna.training.scale import Scale
 from junkdna.training.schedule import plan_training
 from junkdna.training.steps import Training, make_optimizer, take_step
-from junkdna.training.trace import Trace, look, trace_table
-from junkdna.training.zeroshot import evaluate
 
 
 def finetune(
+    run: Run,
     *,
-    checkpoint: Path,
-    train: Tokens,
-    validation: Tokens,
-    mask: Mapping[str, Tensor] | None,
-    recipe: Mapping[str, Any],
-    regime: str,
-    spec: TrainSpec,
-    seed: int,
     state: Path,
     fingerprint: str,
-    device: str,
     traced: bool = False,
-    quantized: Mapping[str, Quantized] | None = None,
-    moved: Mapping[str, Tensor] | None = None,
     after_step: Callable[[int, PreTrainedModel], None] | None = None,
-) -> Outcome:
-    """Fine-tune `checkpoint` on `train` and predict `validation`; of format lm, predict it as it is.
+) -> Result:
+    """Fine-tune a checkpoint on the training split of `run` and predict its validation split.
 
-    checkpoint: local folder. mask: by mask name, True = kept; None lets the run build it. recipe: expanded.
-    state: where the resumable state lives while the training runs; one with this `fingerprint` is taken up,
-    and the file is gone at the end. device: "cpu" or "cuda[:i]". traced: look at the training examples after
-    each epoch (not for regression); nothing else changes by that. quantized: see `start_quantization`.
-    moved: see `start_regime`.
-    after_step: called with the number of steps done and the model after each. The same arguments give the same
-    bits on a CPU, resumed or not. A loss that
-    is no number any more ends the training early (`diverged` in the facts). Raises ValueError for a recipe,
-    regime or mask that do not fit each other or the checkpoint.
+    Of format lm, predict it as it is. state: where the resumable state lives while the training runs; one with this
+    `fingerprint` is taken up, and the file is gone at the end. traced: look at the training examples after each epoch
+    (not for regression); nothing else changes by that. after_step: called with the number of steps done and the model
+    after each. The same arguments give the same bits on a CPU, resumed or not. A loss that is no number any more ends
+    the training early (`diverged` in the facts). Raises ValueError for a recipe, regime or mask that do not fit each
+    other or the checkpoint.
     """
-    start, place = time.perf_counter(), torch.device(device)
+    start, place = time.perf_counter(), run.device
     if place.type == "cuda":
         torch.cuda.reset_peak_memory_stats(place)
-    given = {"checkpoint": checkpoint, "mask": mask, "recipe": recipe, "regime": regime, "spec": spec}
-    given |= {"device": place, "quantized": quantized, "moved": moved}
-    if train.format == "lm":
-        return evaluate(train=train, validation=validation, **given)
-    scale = Scale.of(train)
-    training = prepare_training(train=scale.shrink(train), seed=seed, **given)
+    if run.train.format == "lm":
+        return evaluate(run)
+    scale = Scale.of(run.train)
+    training = prepare_training(replace(run, train=scale.shrink(run.train)))
     if traced:
-        assert train.format != "regression", "a value has no probability"
+        assert run.train.format != "regression", "a value has no probability"
         # A state without the epochs before it is of no use here.
         training.trace, fingerprint = Trace(), f"{fingerprint} traced"
-    data = load_for(training.model, scale.shrink(validation), ask=False)
+    data = load_for(training.model, scale.shrink(run.validation), ask=False)
     load_seconds = time.perf_counter() - start
 
     run_training(training, state, fingerprint, after_step)
@@ -86,14 +70,14 @@ def finetune(
     train_seconds = training.journal.elapsed()
 
     start = time.perf_counter()
-    predictions = scale.restore(predict(training.model, data, training.precision), validation)
+    predictions = scale.restore(predict(training.model, data, training.precision), run.validation)
     seconds = {
         "train_seconds": train_seconds,
         "eval_seconds": time.perf_counter() - start + (training.trace.seconds if training.trace else 0.0),
         "load_seconds": load_seconds,
     }
     state.unlink(missing_ok=True)
-    return Outcome(
+    return Result(
         predictions=predictions,
         history=pd.DataFrame(training.journal.rows),
         facts=_facts(training, len(data), seconds, place),
@@ -102,40 +86,32 @@ def finetune(
     )
 
 
-def prepare_training(
-    *,
-    checkpoint: Path,
-    train: Tokens,
-    mask: Mapping[str, Tensor] | None,
-    recipe: Mapping[str, Any],
-    regime: str,
-    spec: TrainSpec,
-    seed: int,
-    device: torch.device,
-    quantized: Mapping[str, Quantized] | None = None,
-    moved: Mapping[str, Tensor] | None = None,
-) -> Training:
-    """Load the model and the data, and bring both to the start of the regime; arguments as for `finetune`."""
-    if regime == "zero-shot":
+def prepare_training(run: Run) -> Training:
+    """Load the model and the training split of `run`, and bring both to the start of its regime."""
+    train, regime, recipe, device = run.train, run.regime, run.recipe, run.device
+    check_pair(recipe, regime)
+    if REGIMES[regime].moves == "nothing":
         raise ValueError(
-            f"regime: 'zero-shot' leaves the head of a {train.format} untrained; legal: format lm"
+            f"regime: {regime!r} leaves the head of a {train.format} untrained; legal: format lm"
         )
-    regression = train.format == "regression"
-    model = load_classifier(checkpoint, train.num_labels, seed, regression=regression)
-    adapters = start_adapters(model, recipe, regime, quantized, spec, seed, device)
+    model = load_classifier(
+        run.checkpoint, train.num_labels, run.seed, regression=train.format == "regression"
+    )
+    quantized = run.compressed.quantized
+    adapters = start_adapters(model, recipe, regime, quantized, run.spec, run.seed, device)
     model.to(device).config.use_cache = False
     data = load_for(model, train)
-    pruning = start_regime(model, recipe, regime, mask, seed, moved)
+    pruning = start_regime(model, recipe, regime, run.compressed, run.seed)
     quantization = None if adapters else start_quantization(model, recipe, quantized)
     return Training(
         model=model,
-        optimizer=make_optimizer(model, pruning, spec),
+        optimizer=make_optimizer(model, pruning, run.spec),
         pruning=pruning,
         data=data,
-        spec=spec,
-        plan=plan_training(len(data), spec),
-        seed=seed,
-        precision=choose_precision(spec.precision, device),
+        spec=run.spec,
+        plan=plan_training(len(data), run.spec),
+        seed=run.seed,
+        precision=choose_precision(run.spec.precision, device),
         journal=open_journal(device),
         quantization=quantization,
         adapters=adapters,
@@ -209,7 +185,7 @@ def _facts(
         "examples_per_second": journal.total_examples / max(seconds["train_seconds"], 1e-9),
         "peak_memory_mb": peak_memory_mb(place),
         "sparsity": training.pruning.sparsity,
-        **measure_footprint(training.model, training.pruning, training.quantization, training.adapters),
+        **trained_footprint(training.model, training.pruning, training.quantization, training.adapters),
         "first_loss": losses[0],
         "final_loss": losses[-1],
         "min_loss": min(finite, default=math.nan),

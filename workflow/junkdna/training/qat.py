@@ -23,8 +23,7 @@ from junkdna.compression.quantization import (
     per_column,
     snap,
 )
-from junkdna.models import prunable_weights
-from junkdna.training.weights import misfits
+from junkdna.models.quantized import find_body, placed
 
 # How far from the middle of its code, in steps of the grid, a latent weight may start; at 0.5 is the next code.
 INSIDE = 0.49
@@ -52,7 +51,7 @@ def start_quantization(
 ) -> Quantization | None:
     """Round the body of a freshly loaded `model`; None for a recipe of another method.
 
-    quantized: see `junkdna.quantfile`; needed by the method gptq, whose run starts from these weights and keeps
+    quantized: see `junkdna.files.quantized`; needed by the method gptq, whose run starts from these weights and keeps
     their grids; its latent weights start where those of the checkpoint are, as far as they round to these codes. The
     method rtn starts from the weights as they are, fits their grids itself and may go without.
     ValueError for quantized weights that do not fit the model.
@@ -60,11 +59,11 @@ def start_quantization(
     if recipe["method"] != "quantize":
         return None
     spec = QuantSpec.from_mapping(recipe)
-    weights, dims = _body_for(model, quantized)
+    weights, dims = find_body(model, quantized)
     grids = None
     if spec.method != "rtn":
         assert quantized is not None, f"{spec.method} needs quantized weights"
-        grids = {name: _moved(quantized[name], weight.device) for name, weight in weights.items()}
+        grids = {name: placed(quantized[name], weight.device) for name, weight in weights.items()}
     latent = []
     for name, weight in weights.items():
         start = weight.detach()
@@ -77,26 +76,6 @@ def start_quantization(
     quantization = Quantization(spec, weights, dims, latent, grids)
     round_weights(quantization)
     return quantization
-
-
-@torch.no_grad()
-def take_quantized(
-    model: PreTrainedModel, recipe: Mapping[str, Any], quantized: Mapping[str, Quantized]
-) -> Quantization:
-    """Set the body of a freshly loaded `model` to what the codes of a file stand for, where nothing is to train.
-
-    ValueError for quantized weights that do not fit the model.
-    """
-    weights, dims = _body_for(model, quantized)
-    spec = QuantSpec.from_mapping(recipe)
-    for name, weight in weights.items():
-        made = dequantize(_moved(quantized[name], weight.device), spec.group).to(weight.dtype)
-        if isinstance(weight, nn.Parameter):
-            # A view where the model holds inputs x outputs: products do not mind, and turning would cost a pass.
-            weight.data = as_matrix(made, dims[name])
-        else:
-            weight.copy_(as_matrix(made, dims[name]))
-    return Quantization(spec, weights, dims, [], None)
 
 
 @torch.no_grad()
@@ -123,17 +102,6 @@ def take_up(quantization: Quantization) -> None:
     round_weights(quantization)
 
 
-def _body_for(
-    model: PreTrainedModel, quantized: Mapping[str, Quantized] | None
-) -> tuple[dict[str, Tensor], dict[str, int]]:
-    """The body's weights and their input dimensions, by name, after a check that `quantized`, if given, fits."""
-    found = prunable_weights(model, "body")
-    if quantized is not None:
-        check_fit(quantized, {name: as_matrix(each.tensor, each.input_dim) for name, each in found.items()})
-    weights = {name: entry.tensor for name, entry in found.items()}
-    return weights, {name: entry.input_dim for name, entry in found.items()}
-
-
 def _inside(weight: Tensor, grids: Quantized, spec: QuantSpec) -> Tensor:
     """The weights [rows, columns] where they round to the codes of `grids`, else the nearest values that do.
 
@@ -143,19 +111,3 @@ def _inside(weight: Tensor, grids: Quantized, spec: QuantSpec) -> Tensor:
     middle = dequantize(grids, spec.group)
     reach = INSIDE * per_column(grids.scales, weight.shape[1], spec.group)
     return weight.float().clamp(middle - reach, middle + reach).to(weight.dtype)
-
-
-def _moved(quantized: Quantized, device: torch.device) -> Quantized:
-    parts = (quantized.codes, quantized.scales, quantized.zeros, quantized.codebook)
-    return Quantized(*(None if part is None else part.to(device) for part in parts))
-
-
-def check_fit(quantized: Mapping[str, Quantized], matrices: Mapping[str, Tensor]) -> None:
-    """Raise ValueError if the quantized weights are not of these matrices [outputs, inputs]."""
-    found = {name: tuple(each.codes.shape) for name, each in quantized.items()}
-    wanted = {name: tuple(each.shape) for name, each in matrices.items()}
-    if names := misfits(found, wanted):
-        raise ValueError(
-            f"quantized weights: {len(names)} tensors do not fit the model, first {names[0]!r}: "
-            f"the file has {found.get(names[0])}, the model {wanted.get(names[0])}"
-        )

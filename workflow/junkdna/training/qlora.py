@@ -8,7 +8,6 @@ the first predictions are those of the quantized model. They and the head train.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import prod
 from typing import Any
 
 import torch
@@ -17,11 +16,11 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from junkdna.compression.quantization import Quantized, QuantSpec, as_matrix, dequantize
-from junkdna.matrices import PrunableWeight, body_of
-from junkdna.models import prunable_weights
-from junkdna.specs import TrainSpec
-from junkdna.training.device import choose_precision
-from junkdna.training.qat import check_fit
+from junkdna.inference.precision import choose_precision
+from junkdna.models.matrices import PrunableWeight, body_of
+from junkdna.models.prunable import prunable_weights
+from junkdna.models.quantized import check_fit
+from junkdna.study.specs import TrainSpec
 
 # How the frozen weights are held: as NF4 by bitsandbytes, or as the numbers that the codes stand for.
 BASES = ("packed", "simulated")
@@ -53,7 +52,7 @@ def start_adapters(
     """Freeze the body of a freshly loaded `model` in NF4 and put adapters beside it; None in other regimes.
 
     The model is still in main memory, so that its weights reach `device` packed. quantized: see
-    `junkdna.quantfile`. ValueError without a GPU or the packages, and for weights that do not fit the model.
+    `junkdna.files.quantized`. ValueError without a GPU or the packages, and for weights that do not fit the model.
     """
     if regime != "qlora" or recipe.get("quantizer") != "nf4":
         return None
@@ -138,12 +137,6 @@ def _check_layers(model: PreTrainedModel, found: Mapping[str, PrunableWeight]) -
             f"{type(model).__name__} are none, first {others[0]!r} (fused experts, attention by head or convolutions); "
             "legal here are the other regimes"
         )
-
-
-def body_bytes(adapters: Adapters, bits: float) -> float:
-    """Bytes of the frozen matrices at so many `bits` a weight, and of the adapters at 16."""
-    count = sum(prod(shape) for shape in adapters.shapes.values())
-    return bits * count / 8 + 2 * adapters.parameters
 
 
 def _head(model: PreTrainedModel) -> list[Tensor]:

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from junkdna.artifacts import read_metadata, read_tensors, write_tensors
-from junkdna.seals import DamagedFileError
+from junkdna.files.artifacts import read_metadata, read_tensors, write_tensors
+from junkdna.files.seals import DamagedFileError
+from junkdna.training.cartography import restore_trace, trace_state
 from junkdna.training.regimes import restore_mask
 from junkdna.training.steps import Training
-from junkdna.training.trace import restore_trace, trace_state
 
 VERSION = "2"
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")

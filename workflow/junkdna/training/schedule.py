@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from junkdna.specs import TrainSpec
+from junkdna.study.specs import TrainSpec
 
 
 @dataclass(frozen=True, slots=True)

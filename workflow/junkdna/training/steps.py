@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
-from junkdna.specs import TrainSpec
+from junkdna.inference.batches import Batch, Data
+from junkdna.inference.objective import losses_of, scores_of
+from junkdna.inference.precision import autocast
+from junkdna.study.specs import TrainSpec
 from junkdna.training import qat, qlora, regimes
-from junkdna.training.batches import Batch, Data
-from junkdna.training.device import autocast
+from junkdna.training.cartography import Trace
 from junkdna.training.journal import Journal, note_batch, write_row
-from junkdna.training.objective import losses_of, scores_of
 from junkdna.training.schedule import Plan, learning_rate
-from junkdna.training.trace import Trace
 
 
 @dataclass(slots=True)

@@ -1,0 +1,47 @@
+"""A model with a recipe applied: some of its weights removed, the kept ones moved, quantized, or all as they were."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from junkdna.compression.compressed import Compressed
+from junkdna.compression.quantization import QuantSpec, mean_bits
+from junkdna.models.footprint import footprint, pruned_bits
+from junkdna.models.masked import mask_body, remove
+from junkdna.models.prunable import prunable_weights
+from junkdna.models.quantized import set_quantized
+from junkdna.study.specs import WEIGHT_BITS, PruneSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a model. sparsity: share of the prunable weights that are gone, 0 to 1. bits: of a weight."""
+
+    sparsity: float
+    bits: float
+
+
+def apply_recipe(model: PreTrainedModel, recipe: Mapping[str, Any], compressed: Compressed) -> Applied:
+    """Bring a freshly loaded `model` to what an expanded recipe makes of it, in place.
+
+    A recipe without a mask file removes what it ranks lowest of the weights as they are. ValueError for a mask or codes
+    that do not fit the model, and for a recipe that quantizes without codes.
+    """
+    if recipe["method"] == "quantize":
+        if compressed.quantized is None:
+            raise ValueError("recipe: it quantizes, and no quantized weights are given")
+        spec = QuantSpec.from_mapping(recipe)
+        shapes = set_quantized(model, compressed.quantized, spec.group)
+        return Applied(0.0, mean_bits(shapes, spec))
+    if recipe["method"] == "none":
+        return Applied(0.0, float(WEIGHT_BITS))
+    masks = mask_body(model, PruneSpec.from_mapping(recipe), compressed.mask)
+    remove(masks, compressed.moved)
+    return Applied(masks.sparsity, pruned_bits(masks.sparsity))
+
+
+def body_footprint(model: PreTrainedModel, bits: float) -> dict[str, float]:
+    """The `footprint` of the body of `model` at so many bits a weight."""
+    return footprint(sum(entry.tensor.numel() for entry in prunable_weights(model, "body").values()), bits)

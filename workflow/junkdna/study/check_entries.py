@@ -1,0 +1,153 @@
+"""Check the meaning of one checkpoint or task of the config: what goes with what."""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from junkdna.study.local_paths import SUFFIXES
+from junkdna.study.problems import problem
+
+# Format -> columns that it needs, columns that it may have.
+COLUMNS = {
+    "classification": (("text", "label"), ()),
+    "pair": (("text", "text_pair", "label"), ()),
+    "regression": (("text", "label"), ("text_pair",)),
+    "choice": (("text", "options", "label"), ()),
+    "lm": (("text",), ()),
+}
+METRICS = {
+    "classification": ("accuracy", "mcc", "f1"),
+    "pair": ("accuracy", "mcc", "f1"),
+    "regression": ("pearson", "spearman"),
+    "choice": ("accuracy",),
+    "lm": ("log-likelihood",),
+}
+# Kind of source -> keys inside it that a whole task needs.
+INSIDE = {"generate": ("task", "world_seed", "seed", "train", "validation"), "path": ("train", "validation")}
+
+
+# Task of the generated world -> its format, and how many examples of each split the world holds.
+GENERATED = {
+    "keyword": ("classification", {"train": 768, "validation": 512}),
+    "kind": ("classification", {"train": 384, "validation": 256}),
+    "fact": ("classification", {"train": 768, "validation": 512}),
+    "hop": ("classification", {"train": 768, "validation": 512}),
+    "choice": ("choice", {"train": 384, "validation": 256}),
+}
+
+
+def _kind(where: str, source: Mapping[str, Any], kinds: tuple[str, ...], problems: list[str]) -> str:
+    """The kind of a source, "" where that is not clear; what goes with `hub` only is checked here."""
+    found = [kind for kind in kinds if kind in source]
+    if len(found) != 1:
+        shown = " and ".join(found) or "none"
+        problems.append(f"{where}.source: found {shown}; legal: exactly one of {', '.join(kinds)}")
+        return ""
+    if found == ["hub"] and "revision" not in source:
+        problems.append(f"{where}.source.revision: missing; legal: a commit of {source['hub']} (or main)")
+    for key in {"config", "revision"} & set(source) if found != ["hub"] else ():
+        problems.append(f"{where}.source.{key}: found beside {found[0]}; legal: beside hub only")
+    return found[0]
+
+
+def checkpoint_problems(where: str, checkpoint: Mapping[str, Any]) -> list[str]:
+    """List what a checkpoint lacks, has too much, or combines wrongly; `where` is its key in the config."""
+    lines: list[str] = []
+    if _kind(where, checkpoint["source"], ("hub", "path", "pretrain"), lines) == "pretrain":
+        shape = checkpoint["source"]["pretrain"]
+        if shape["hidden"] % shape["heads"]:
+            legal = f"a multiple of heads ({shape['heads']})"
+            lines.append(problem(f"{where}.source.pretrain.hidden", shape["hidden"], legal))
+    return lines
+
+
+def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] | None) -> list[str]:
+    """List what a task (with all that it inherits) lacks, has too much, or combines wrongly.
+
+    human: row of the table of human scores -> its metric; None leaves that key unchecked.
+    """
+    words = {
+        "source": "exactly one of hub, path, generate",
+        "format": ", ".join(COLUMNS),
+        "metric": "a metric that fits the format",
+        "version": "a whole number >= 1",
+    }
+    lines = [f"{where}.{key}: missing; legal: {text}" for key, text in words.items() if key not in task]
+    if lines:
+        return lines
+    form, metric = task["format"], task["metric"]
+    kind = _kind(where, task["source"], ("hub", "path", "generate"), lines)
+    inside = task["source"][kind] if kind in INSIDE else {}
+    for key in INSIDE.get(kind, ()):
+        if key not in inside:
+            lines.append(f"{where}.source.{kind}.{key}: missing; {kind} needs {', '.join(INSIDE[kind])}")
+    if metric not in METRICS[form]:
+        lines.append(problem(f"{where}.metric", metric, f"{', '.join(METRICS[form])} (format {form})"))
+    if "splits" in task and kind != "hub":
+        lines.append(f"{where}.splits: found beside {kind}; legal: beside hub only")
+    if kind == "generate":
+        own = [key for key in ("columns", "labels", "rows") if key in task]
+        lines += [f"{where}.{key}: found beside generate; legal: beside hub and path only" for key in own]
+        lines += _generated_problems(where, form, inside)
+    else:
+        lines += _column_problems(where, task)
+    there = inside if kind == "generate" else task.get("rows", {})
+    for split in ("train", "validation"):
+        wanted, all_there = task.get(f"{split}_examples", 0), there.get(split)
+        if all_there is not None and wanted > all_there:
+            lines.append(
+                problem(f"{where}.{split}_examples", wanted, f"up to {all_there}, which is all there is")
+            )
+    if kind == "path":
+        for split, file in inside.items():
+            if PurePath(file).suffix not in SUFFIXES:
+                lines.append(problem(f"{where}.source.path.{split}", file, f"a {', '.join(SUFFIXES)} file"))
+    if human is not None and "human" in task:
+        if task["human"] not in human:
+            lines.append(problem(f"{where}.human", task["human"], human))
+        elif human[task["human"]] != metric:
+            lines.append(f"{where}.human: found a score in {human[task['human']]}; legal: one in {metric}")
+    return lines
+
+
+def _generated_problems(where: str, form: str, made: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a task of the generated world; what is missing is told elsewhere."""
+    if (name := made.get("task")) is None:
+        return []
+    if name not in GENERATED:
+        return [problem(f"{where}.source.generate.task", name, GENERATED)]
+    own, sizes = GENERATED[name]
+    lines = [] if form == own else [problem(f"{where}.format", form, f"{own} (generated task {name})")]
+    return lines + [
+        problem(f"{where}.source.generate.{split}", made[split], f"up to {size} (generated task {name})")
+        for split, size in sizes.items()
+        if made.get(split, 0) > size
+    ]
+
+
+def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:
+    form, columns = task["format"], task.get("columns", {})
+    needed, allowed = COLUMNS[form]
+    lines = [
+        f"{where}.columns.{column}: missing; legal: the name of the column (format {form} needs "
+        f"{', '.join(needed)})"
+        for column in needed
+        if column not in columns
+    ]
+    for column in columns:
+        if column not in needed + allowed:
+            lines.append(
+                problem(f"{where}.columns", column, f"{', '.join(needed + allowed)} (format {form})")
+            )
+    if form in ("regression", "lm") and "labels" in task:
+        lines.append(f"{where}.labels: found beside format {form}; legal: with classes or options only")
+    if form in ("classification", "pair"):
+        if "labels" not in task:
+            lines.append(
+                f"{where}.labels: missing; legal: the names of the classes in the order of their numbers"
+            )
+        elif task["metric"] == "f1" and len(task["labels"]) != 2:
+            lines.append(
+                f"{where}.metric: found 'f1' with {len(task['labels'])} labels; legal: with two labels"
+            )
+    return lines

@@ -1,0 +1,192 @@
+"""Read the files of many runs into one table of facts and one array of predictions per task."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from junkdna.files.artifacts import METADATA_KEY, read_table
+from junkdna.statistics.bootstrap import Replicates, distinct_weights, spread
+from junkdna.statistics.metrics import chance, score
+
+KEYS = ("checkpoint", "recipe", "task", "regime", "seed")
+# Formats whose targets are classes, the same for all examples.
+CLASSES = ("classification", "pair")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stack:
+    """Everything that the runs of one task predicted.
+
+    row: int [R], the row of each run in the table of facts. example_id: int64 [n], sorted.
+    target: float64 [n]; of format lm [R, n], for checkpoints cut a text into tokens of their own.
+    prediction: float32 [R, n]; of a run with any that is no finite number all are NaN, so that nothing is computed
+    from the rest. losses: float32 [R, n], as they are. options: int [n], choices per example; of format lm float
+    [R, n], the mean log-probability of the tokens by the unigram model; else None. guess: the class that is commonest
+    among the training labels; None where there are no classes.
+    """
+
+    row: np.ndarray
+    example_id: np.ndarray
+    target: np.ndarray
+    prediction: np.ndarray
+    losses: np.ndarray
+    options: np.ndarray | None
+    guess: float | None = None
+
+    @property
+    def finite(self) -> np.ndarray:
+        """Bool [R]: whether all that a run predicted, and all its losses, are finite numbers."""
+        return np.isfinite(self.prediction).all(axis=1) & np.isfinite(self.losses).all(axis=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draws:
+    """Scores along the replicate axis, float32 [runs, R] each; NaN for a run that diverged.
+
+    score: in the metric. excess: above chance, which is counted on the same resample.
+    """
+
+    score: np.ndarray
+    excess: np.ndarray
+
+
+def read_runs(
+    folders: Sequence[Path],
+    tasks: Mapping[str, Mapping[str, str]],
+    expected: Iterable[Mapping] | None = None,
+    labels: Mapping[str, np.ndarray] | None = None,
+) -> tuple[pd.DataFrame, dict[str, Stack]]:
+    """Read `metrics.parquet` and `predictions.parquet` of every folder.
+
+    tasks: slug -> {"metric", "format"}. expected: the keys of the runs that were asked for (more entries in
+    each mapping do no harm). labels: task -> its training labels, for the tasks that have classes. Returns the facts
+    (one row a folder, in the order given) and the stack of each task. ValueError when a run is
+    missing, twice there or not asked for, or when two runs of a task were evaluated on different examples.
+    """
+    facts = pd.concat([read_table(Path(folder) / "metrics.parquet") for folder in folders], ignore_index=True)
+    facts.attrs = {}
+    check_keys(facts, expected)
+    unknown = sorted(set(facts["task"]) - set(tasks))
+    if unknown:
+        raise ValueError(
+            f"tasks: runs of {unknown[0]!r} but no such task is described; there are {sorted(tasks)}"
+        )
+    stacks = {}
+    for task, rows in facts.groupby("task", sort=False).indices.items():
+        form = tasks[task]["format"]
+        stack = _read_stack(folders, facts, rows, form)
+        classes = form in CLASSES and labels is not None and task in labels
+        stacks[task] = replace(stack, guess=commonest(labels[task])) if classes else stack
+    return facts, stacks
+
+
+def training_labels(tasks: Iterable[str], files: Iterable[str | Path]) -> dict[str, np.ndarray]:
+    """The labels of the training split of each task, from the file of each."""
+    pairs = zip(tasks, files, strict=True)
+    return {task: read_table(path, columns=["label"])["label"].to_numpy() for task, path in pairs}
+
+
+def commonest(labels: np.ndarray) -> float:
+    """The commonest of some labels, the smallest of several."""
+    values, count = np.unique(np.asarray(labels, dtype=np.float64), return_counts=True)
+    return float(values[count.argmax()])
+
+
+def check_keys(facts: pd.DataFrame, expected: Iterable[Mapping] | None = None) -> None:
+    """Check that there is exactly one row for each expected run, and no other. ValueError names the first."""
+    found = list(facts[list(KEYS)].itertuples(index=False, name=None))
+    twice = facts[facts.duplicated(list(KEYS))]
+    if len(twice):
+        raise ValueError(f"runs: more than one row for {_named(twice.iloc[0])} ({len(twice)} rows too many)")
+    if expected is None:
+        return
+    asked = [tuple(run[key] for key in KEYS) for run in expected]
+    for problem, keys in (
+        ("no row for", sorted(set(asked) - set(found))),
+        ("a row that was not asked for:", sorted(set(found) - set(asked))),
+    ):
+        if keys:
+            raise ValueError(
+                f"runs: {problem} {_named(dict(zip(KEYS, keys[0], strict=True)))} ({len(keys)} in all)"
+            )
+
+
+def score_draws(
+    stacks: Mapping[str, Stack], tasks: Mapping[str, Mapping[str, str]], replicates: Replicates, seed: int
+) -> Draws:
+    """Score every run along the replicate axis: on the sample and on resamples of its examples.
+
+    Runs of one task see the same resamples, and so do tasks over the same examples.
+    """
+    shape = (sum(len(stack.row) for stack in stacks.values()), replicates.size)
+    draws = Draws(score=np.full(shape, np.nan, np.float32), excess=np.full(shape, np.nan, np.float32))
+    for task, stack in stacks.items():
+        metric, finite = tasks[task]["metric"], stack.finite
+        if not finite.any():
+            continue
+        target, options = (
+            values[finite] if values is not None and values.ndim > 1 else values
+            for values in (stack.target, stack.options)
+        )
+        scores, excesses = [], []
+        for weights in distinct_weights(stack.example_id, replicates.draws, seed):
+            scores.append(score(metric, target, stack.prediction[finite], weights))
+            excesses.append(scores[-1] - chance(metric, target, options, stack.guess, weights))
+        rows = stack.row[finite]
+        draws.score[rows] = spread(np.concatenate(scores, axis=1), replicates)
+        draws.excess[rows] = spread(np.concatenate(excesses, axis=1), replicates)
+    return draws
+
+
+def _named(run: Mapping) -> str:
+    return " ".join(f"{key}={run[key]}" for key in KEYS)
+
+
+def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, form: str) -> Stack:
+    example_id = target = options = None
+    targets, unigrams = [], []
+    prediction = losses = None
+    for index, row in enumerate(rows):
+        path = Path(folders[row]) / "predictions.parquet"
+        columns = ["example_id", "target", "prediction", "loss"]
+        table = read_table(
+            path, columns=columns + ["scores"] * (form == "lm" or (form == "choice" and index == 0))
+        )
+        _check_metadata(path, table.attrs[METADATA_KEY], facts.iloc[row])
+        order = np.argsort(table["example_id"].to_numpy(), kind="stable")
+        ids = table["example_id"].to_numpy()[order]
+        if example_id is None:
+            example_id, target = ids, table["target"].to_numpy(dtype=np.float64)[order]
+            prediction, losses = (np.empty((len(rows), len(ids)), dtype=np.float32) for _ in range(2))
+            options = table["scores"].map(len).to_numpy()[order] if form == "choice" else None
+        if not np.array_equal(ids, example_id):
+            raise ValueError(
+                f"{path}: other examples ({len(ids)}) than in {folders[rows[0]]} ({len(example_id)}); "
+                "all runs of a task must be evaluated on the same ones"
+            )
+        if form == "lm":
+            targets.append(table["target"].to_numpy(dtype=np.float64)[order])
+            unigrams.append(np.stack(table["scores"].to_numpy())[order, 0].astype(np.float64))
+        values = table["prediction"].to_numpy(dtype=np.float32)[order]
+        prediction[index] = values if np.isfinite(values).all() else np.nan
+        losses[index] = table["loss"].to_numpy(dtype=np.float32)[order]
+    if form == "lm":
+        target, options = np.stack(targets), np.stack(unigrams)
+    return Stack(
+        row=np.asarray(rows),
+        example_id=example_id,
+        target=target,
+        prediction=prediction,
+        losses=losses,
+        options=options,
+    )
+
+
+def _check_metadata(path: Path, metadata: Mapping, run: pd.Series) -> None:
+    """Predictions say whose they are; a folder that mixes two runs must not pass."""
+    for key in KEYS:
+        if key in metadata and str(metadata[key]) != str(run[key]):
+            raise ValueError(f"{path}: {key} is {metadata[key]} there but {run[key]} in metrics.parquet")
