@@ -40,4 +40,4 @@ rule all:
         expand(rules.render_report.output.page, study=STUDY),
         expand(rules.write_config.output.config, study=STUDY),
         expand(rules.measure_connectivity.output.table, study=STUDY if CONNECTED else []),
-        *lost_files(),
+        *LOST,

@@ -123,6 +123,10 @@ def test_lost_files_behind_a_report_are_made_again(small):
         for name in lost:
             (small / name).rename(small / f"{name}.kept")
         assert work(small) == expected
+        # Whoever asks for the page alone gets it as it stands, and is told.
+        done = snakemake(small, "-n", "results/report/small/index.html", config="small.yaml")
+        told = f"note: {len(lost)} files that the report of this study stands on are gone, the first: "
+        assert told in done.stderr, done.stderr
         for name in lost:
             (small / f"{name}.kept").rename(small / name)
 

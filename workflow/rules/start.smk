@@ -62,6 +62,10 @@ def made_by_study():
     return expand([*chain(*made), rules.plot_figure.output.spec], study=STUDY, figure=FIGURES)
 
 
+LOST = lost_files()
+if LOST:
+    told = f"note: {len(LOST)} files that the report of this study stands on are gone, the first: {LOST[0]}"
+    print(f"{told}. The target all makes them anew.", file=sys.stderr)
 EXISTING = existing.survey(made_with() if workflow.is_main_process else [], STUDY)
 FOREIGN = existing.describe_foreign(EXISTING.foreign, STUDY, config["study"]["overwrites"])
 for line in [*existing.describe_versions(EXISTING.versions), *([f"warning: {FOREIGN}"] if FOREIGN else [])]:
