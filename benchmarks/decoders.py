@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from junkdna.statistics.bootstrap import distinct_weights
+
 TASK = "tinystories-small"
 # Better first, where the literature has a clear word.
 ORDERS = (
@@ -64,8 +66,7 @@ def order_lines(cells: pd.DataFrame, runs: Path, checkpoint: str) -> list[str]:
     """For each order: at how many levels it holds, is reversed, or is not told apart."""
     own = cells[cells["checkpoint"] == checkpoint]
     size = len(pd.read_parquet(next((runs / checkpoint).rglob("predictions.parquet"))))
-    weights = np.random.default_rng(0).multinomial(size, np.full(size, 1 / size), size=DRAWS)
-    weights = np.vstack([np.ones(size), weights])
+    weights = np.concatenate(list(distinct_weights(np.arange(size), DRAWS, 0))).astype(float)
     lines = [
         "| expected | levels | holds | not told apart | reversed, by nats a token |",
         "| --- |" + " --- |" * 4,

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from junkdna.files.artifacts import METADATA_KEY, read_table
+from junkdna.statistics.bootstrap import distinct_weights
 from junkdna.statistics.metrics import score
 from junkdna.tables.outcomes import p_agreement, p_losses, training_outcomes
 
@@ -130,8 +131,7 @@ def in_other_order(told: dict, table: pd.DataFrame, order: np.ndarray) -> pd.Dat
 def excess(told: dict, target: np.ndarray, prediction: np.ndarray, options) -> tuple[float, float]:
     """By how much a run beats the predictor that has seen only the labels, and the standard error of that."""
     n, metric = len(target), told["metric"]
-    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=DRAWS)
-    weights = np.concatenate([np.ones((1, n)), draws])
+    weights = np.concatenate(list(distinct_weights(np.arange(n), DRAWS, 0))).astype(float)
     if metric not in ("accuracy", "f1"):
         only_labels = 0.0
     elif options is not None:
