@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel
 
+from junkdna.compression.quantization import as_matrix, mean_bits
 from junkdna.inference.batches import Batch, order_epoch, pad_batches
 from junkdna.inference.label_scale import Scale
 from junkdna.inference.objective import prior_loss
@@ -21,10 +22,12 @@ from junkdna.inference.predict import predict
 from junkdna.inference.result import Result
 from junkdna.inference.run import Run
 from junkdna.inference.running_text import evaluate
+from junkdna.models.compressed import body_footprint
+from junkdna.models.footprint import footprint, pruned_bits
 from junkdna.models.load import load_classifier
 from junkdna.study.regimes import REGIMES, check_pair
+from junkdna.study.specs import WEIGHT_BITS
 from junkdna.training.cartography import Trace, look, trace_table
-from junkdna.training.footprint import trained_footprint
 from junkdna.training.journal import open_journal, show_progress, skip_time, start_clock
 from junkdna.training.qat import start_quantization
 from junkdna.training.qlora import start_adapters
@@ -185,7 +188,7 @@ def _facts(
         "examples_per_second": journal.total_examples / max(seconds["train_seconds"], 1e-9),
         "peak_memory_mb": peak_memory_mb(place),
         "sparsity": training.pruning.sparsity,
-        **trained_footprint(training.model, training.pruning, training.quantization, training.adapters),
+        **_footprint(training),
         "first_loss": losses[0],
         "final_loss": losses[-1],
         "min_loss": min(finite, default=math.nan),
@@ -195,3 +198,25 @@ def _facts(
         "threads": torch.get_num_threads(),
         "diverged": training.diverged,
     }
+
+
+def _footprint(training: Training) -> dict[str, float]:
+    """What the body would take if it were stored as its method stores weights (see `models.footprint`).
+
+    Where a regime ends compressed: codes, scales and zeros, or the kept weights and a mask. All others: 16 bits, for
+    the weights that a mask froze or that grew again are still there.
+    """
+    pruning, quantization, adapters = training.pruning, training.quantization, training.adapters
+    if adapters:
+        count = sum(math.prod(shape) for shape in adapters.shapes.values())
+        return footprint(count, mean_bits(adapters.shapes, adapters.spec), adapters.parameters)
+    bits = float(WEIGHT_BITS)
+    if quantization:
+        dims = quantization.input_dims
+        shapes = {
+            name: tuple(as_matrix(each, dims[name]).shape) for name, each in quantization.weights.items()
+        }
+        bits = mean_bits(shapes, quantization.spec)
+    elif pruning.spec and REGIMES[pruning.regime].ends == "compressed":
+        bits = pruned_bits(pruning.sparsity)
+    return body_footprint(training.model, bits)
