@@ -9,6 +9,8 @@ from studies import planned, snakemake
 # What a plain study leaves out: confidences of training examples, paths, a comparison with the paper.
 KEYS = """  seeds: [1, 2]
   cartography: true
+  mode_connectivity:
+    - {recipes: [magnitude-u50], regimes: [sparse]}
   replicates: [true-gem-tasks-unstructured]
 """
 

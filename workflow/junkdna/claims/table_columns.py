@@ -6,7 +6,9 @@ from junkdna.claims.verdicts import QUESTIONS, VERDICTS
 from junkdna.files.columns import LEVEL, REGIME, Table, count, number, share, text
 
 EFFECT = "retention (1 = as good as dense) or share of the trainings, see below"
-NOT_MEASURED = "not measured: no run is usable"
+NOT_MEASURED = "not measured: no run is usable, or no level can be compared"
+NO_ROW = "a primary row, or a claim without this test"
+NO_AXIS = "a primary row, `fails-earlier`, or an effect that is not along an axis"
 # What each effect is. Positive speaks for the claim.
 EFFECTS = {
     "monotone": "fall of retention per 10 points of the level, by least squares from (0, 1) on",
@@ -33,7 +35,11 @@ CLAIMS = {
         REGIME, meaning="in which the runs were; of `small-weights` the one with the small weights kept"
     ),
     "effect": number("estimate; positive speaks for the claim", EFFECT, missing=NOT_MEASURED),
-    "low": number("lower limit of `effect`, 95 %, over seeds and examples", EFFECT, missing=NOT_MEASURED),
+    "low": number(
+        "lower limit of `effect`, 95 %, over seeds and examples; of `fails-earlier` over trainings",
+        EFFECT,
+        missing=NOT_MEASURED,
+    ),
     "high": number("upper limit", EFFECT, missing=NOT_MEASURED),
     "n_runs": count("compressed runs that enter"),
     "n_seeds": count("seeds of the cell that has fewest; 0 where none enters"),
@@ -48,19 +54,19 @@ CLAIMS = {
     "n_axis": count(
         "tasks of the axis, or training budgets of `irreversible`",
         2,
-        missing="the effect is not along an axis",
+        missing=NO_AXIS,
     ),
     "p_page": share(
         "one-sided p of Page's test that retention falls in order within the seeds: over the levels (`monotone`) or "
         "along the axis (of `interaction` the slopes); knows no margin",
-        missing="not such a claim; or fewer than two seeds in all cells, or fewer than three in order",
+        missing=f"{NO_ROW}; or fewer than two seeds are usable in all cells, or fewer than three cells are in order",
     ),
     "p_jt": share(
-        "the same of Jonckheere's and Terpstra's test", missing="not such a claim, or the tasks share a seed"
+        "the same of Jonckheere's and Terpstra's test", missing=f"{NO_ROW}; or a seed is usable on all tasks"
     ),
     "p_tost": share(
         "p of two one-sided tests that quantization alone does not separate the tasks by more than `margin`",
-        missing="not a claim about quantization, or no level is compared",
+        missing=f"{NO_ROW}; or no level is compared",
     ),
     "seeds_needed": count(
         "fewest seeds that would decide with 80 % power, if the effect is what was estimated (`statistics/power.py`)",
