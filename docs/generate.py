@@ -11,7 +11,6 @@ import ast
 import re
 import sys
 from importlib import import_module
-from math import inf
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,21 +39,14 @@ FOLDERS = {
 }
 # Chapters of docs/tables.md, and the tables in each.
 CHAPTERS = {
-    "Tables of a study": (
-        "runs",
-        "drops",
-        "cells",
-        "curves",
-        "equal_terms",
-        "claims",
-        "difficulty",
-        "agreement",
-    )
-    + ("orders", "strata", "connectivity", "replication", "replication-summary"),
-    "Files of a run": ("metrics", "predictions", "history", "confidences"),
-    "Files of a path between two solutions": ("path", "losses"),
-    "Data of a task": ("train",),
+    "Tables of a study": "runs drops cells curves equal_terms claims difficulty agreement orders strata connectivity "
+    "replication replication-summary",
+    "Files of a run": "metrics predictions history confidences",
+    "Files of a path between two solutions": "path losses",
+    "Data of a task": "train",
 }
+# A number beyond this is no bound that a reader wants to know of.
+WIDE = 1e15
 HEAD = """# What the tables mean
 
 Made by `make docs` from the modules `*_columns` of the library: edit those. Every table is Parquet; those of a study
@@ -121,18 +113,9 @@ def values_of(column) -> str:
     """The legal values of a column, in words."""
     if column.legal:
         return ", ".join(f"`{word}`" if word else "empty" for word in column.legal)
-    ends = {
-        (False, False): "",
-        (True, False): f"from {column.least:g}",
-        (False, True): f"up to {column.most:g}",
-    }
-    bounded = column.least > -inf, column.most < inf
-    span = ends.get(bounded, f"{column.least:g} to {column.most:g}")
-    return ", ".join(
-        filter(
-            None, (column.kind, span if abs(column.least) < 2**62 or not all(bounded) else "", column.unit)
-        )
-    )
+    least, most = column.least > -WIDE, column.most < WIDE
+    span = f"from {column.least:g}" * least + " " * (least and most) + f"up to {column.most:g}" * most
+    return ", ".join(filter(None, (column.kind, span, column.unit)))
 
 
 def section(name: str, table, files: dict[str, list[str]]) -> list[str]:
@@ -153,10 +136,10 @@ def section(name: str, table, files: dict[str, list[str]]) -> list[str]:
 def tables_page() -> str:
     """docs/tables.md."""
     described, files = descriptions(), written()
-    lines = HEAD.splitlines()
+    lines = [*HEAD.splitlines(), ""]
     for chapter, names in CHAPTERS.items():
-        lines += ["", f"## {chapter}", ""]
-        for name in names:
+        lines += [f"## {chapter}", ""]
+        for name in names.split():
             own = {path: rules for each in described[name].names for path, rules in files[each].items()}
             lines += section(name, described[name], own)
     return "\n".join(lines).rstrip() + "\n"

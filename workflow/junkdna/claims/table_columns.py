@@ -5,7 +5,7 @@ from dataclasses import replace
 from junkdna.claims.verdicts import QUESTIONS, VERDICTS
 from junkdna.files.columns import LEVEL, REGIME, Table, count, number, share, text
 
-EFFECT = "retention (1 = as good as dense) or share of the trainings, see below"
+EFFECT = "retention, 1 as good as dense; or share of the trainings"
 NOT_MEASURED = "not measured: no run is usable, or no level can be compared"
 NO_ROW = "a primary row, or a claim without this test"
 NO_AXIS = "a primary row, `fails-earlier`, or an effect that is not along an axis"
@@ -26,7 +26,7 @@ CLAIMS = {
         "`primary`: the mean of the effects of a claim, its verdict as a whole; `cell`: one of them",
         ("primary", "cell"),
     ),
-    "claim": text("which one, see below", tuple(QUESTIONS)),
+    "claim": text("which one, see above", tuple(QUESTIONS)),
     "checkpoint": text("the pre-trained model, or how many in a mean"),
     "recipes": text("family and selection of the recipes, or how many families in a mean"),
     "subject": text("the task or axis, or how many in a mean"),

@@ -20,7 +20,7 @@ UNDEFINED = "not defined; `note` says why"
 DIFFICULTY = {
     "checkpoint": CHECKPOINT,
     "task": TASK,
-    "measure": text("which one, see below", tuple(MEASURES)),
+    "measure": text("which one, see above", tuple(MEASURES)),
     "value": number("estimate, from the dense runs that trained", IN_MEASURE, missing=UNDEFINED),
     "low": number("lower limit, 95 %, over seeds and examples", IN_MEASURE, missing=UNDEFINED),
     "high": number("upper limit", IN_MEASURE, missing=UNDEFINED),

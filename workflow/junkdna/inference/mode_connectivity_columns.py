@@ -1,9 +1,12 @@
 """The columns of the files of one path between two solutions."""
 
+from dataclasses import replace
+
 from junkdna.files.columns import EXAMPLE_ID, Table, number
 from junkdna.files.runs_columns import PREDICTIONS
 
 ALPHA = number("place on the line: 0 the dense solution, 1 the compressed one", "share", 0, 1)
+BROKEN = "it is no finite number there, as where an end diverged"
 NO_NUMBER = "a prediction or a loss there is no finite number"
 PATH = {
     "alpha": ALPHA,
@@ -15,8 +18,8 @@ PATH = {
 LOSSES = {
     "example_id": EXAMPLE_ID,
     "alpha": ALPHA,
-    "loss": PREDICTIONS["loss"],
-    "prediction": PREDICTIONS["prediction"],
+    "loss": replace(PREDICTIONS["loss"], missing=BROKEN),
+    "prediction": replace(PREDICTIONS["prediction"], missing=BROKEN),
     "target": PREDICTIONS["target"],
 }
 TABLES = (

@@ -1,5 +1,7 @@
 """The columns of the table of cells."""
 
+from dataclasses import replace
+
 from junkdna.files.columns import Table, count, number, share, text, with_limits
 from junkdna.tables.outcomes import OUTCOMES
 from junkdna.tables.runs_columns import IN_METRIC, RETENTION_UNIT, RUNS, TOP
@@ -20,8 +22,10 @@ FIRST = (
     "chance",
     "measurable",
 )
+OF_FIRST = replace(RUNS["chance"], missing="a prediction or a loss of the first run is no finite number")
 CELLS = {
     **{name: RUNS[name] for name in FIRST},
+    "chance": OF_FIRST,
     "n_seeds": count("runs of the cell, one a seed", 1),
     "n_trained": count("of these, `trained`"),
     "n_usable": count("of these, `usable`: trained beside a twin that trained, on a measurable task"),

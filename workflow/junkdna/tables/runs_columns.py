@@ -36,7 +36,9 @@ MEASURABLE = truth(
     "chance or more; one answer for a checkpoint and task"
 )
 USABLE = truth("whether the run trained, its dense twin trained, and the task is `measurable`")
-SCORE = number("of the predictions of the validation split", IN_METRIC, most=TOP, missing=NO_SCORE)
+SCORE = number(
+    "what the predictions of the validation split are worth", IN_METRIC, most=TOP, missing=NO_SCORE
+)
 RUNS = {
     **KEYS,
     "family": FAMILY,
