@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from described import untrue
 from junkdna.claims.study import tables_of
 from junkdna.files.artifacts import write_table
 from junkdna.tables.predictions import Stack
@@ -185,10 +186,18 @@ def stack_study(runs: list[dict], *, examples: int = 400, **truth) -> tuple[pd.D
 
 
 def tables(runs: list[dict], *, axes: dict[str, dict] = AXES, **truth) -> dict[str, pd.DataFrame]:
-    """The tables of a made-up study, with few draws."""
+    """The tables of a made-up study, with few draws; their columns are what is said of them."""
     facts, stacks = stack_study(runs, **truth)
-    recipes = truth.get("recipes", RECIPES)
-    return tables_of(facts, stacks, tasks=TASKS, recipes=recipes, axes=axes, draws=300, seed=0, margin=0.02)
+    options = {
+        "recipes": truth.get("recipes", RECIPES),
+        "axes": axes,
+        "draws": 300,
+        "seed": 0,
+        "margin": 0.02,
+    }
+    made = tables_of(facts, stacks, tasks=TASKS, **options)
+    assert [line for name, table in made.items() for line in untrue(name, table)] == []
+    return made
 
 
 def row_of(claims: pd.DataFrame, claim: str, scope: str = "cell", **keys) -> pd.Series:

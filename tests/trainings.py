@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from transformers import BertConfig, BertModel
 
 import junkdna.training.loop as loop
+from described import untrue
 from junkdna.compression.compressed import Compressed
 from junkdna.compression.masks import build_mask
 from junkdna.inference.run import Run
@@ -100,7 +102,24 @@ def run_of(checkpoint, *, mask=None, moved=None, quantized=None, **changed) -> R
 def run(checkpoint, tmp_path, *, traced=False, after_step=None, **changed):
     state = tmp_path / "state.safetensors"
     made = run_of(checkpoint, **changed)
-    return loop.finetune(made, state=state, fingerprint="x", traced=traced, after_step=after_step)
+    result = loop.finetune(made, state=state, fingerprint="x", traced=traced, after_step=after_step)
+    assert untrue_files(made, result) == []
+    return result
+
+
+def untrue_files(made: Run, result) -> list[str]:
+    """In what the files of a run would not be what is said of them."""
+    keys = {
+        "checkpoint": "tiny",
+        "recipe": "made-up",
+        "task": "words",
+        "regime": made.regime,
+        "seed": made.seed,
+    }
+    keys |= {"family": made.recipe.get("family", "made-up"), "level": made.recipe.get("level", 0.0)}
+    lines = untrue("predictions", result.predictions) + untrue("history", result.history)
+    lines += untrue("metrics", pd.DataFrame([{**keys, **result.facts}]))
+    return lines + (untrue("confidences", result.confidences) if result.confidences is not None else [])
 
 
 def prepare(checkpoint, recipe, regime, spec, **changed):

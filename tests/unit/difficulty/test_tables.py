@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from described import untrue
 from junkdna.difficulty.agreement import agreement_table, kendall, order_sentences, order_table, spearman
 from junkdna.difficulty.answers import Outcomes, example_means, read_outcomes
 from junkdna.difficulty.estimates import Estimate, Study, estimate_all
@@ -69,7 +70,11 @@ def by_task(*outcomes: Outcomes) -> dict:
 
 def table_of(setting: Study, *outcomes: Outcomes) -> pd.DataFrame:
     estimates = estimate_all(by_task(*outcomes), setting)
-    return difficulty_table(estimates, setting.replicates).set_index(["task", "measure"])
+    table = difficulty_table(estimates, setting.replicates)
+    lines = untrue("difficulty", table) + untrue("agreement", agreement_table(estimates, setting.replicates))
+    lines += untrue("orders", order_table(estimates, setting.axes, setting.replicates))
+    assert lines + untrue("strata", strata_table(by_task(*outcomes), setting)) == []
+    return table.set_index(["task", "measure"])
 
 
 def planted(values: dict[str, dict[str, float]], replicates: Replicates, noise=0.01) -> list[Estimate]:
@@ -436,6 +441,7 @@ def test_one_call_gives_all_tables(tmp_path):
         "orders": 5,
         "strata": 20,
     }
+    assert [line for name, table in tables.items() for line in untrue(name, table)] == []
     assert set(tables["orders"]["measure"]) == {
         "dense-error",
         "v-information",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from described import untrue
 from junkdna.files.artifacts import read_tensors
 from junkdna.inference.batches import load_data, pad_batches
 from junkdna.inference.mode_connectivity import interpolate
@@ -28,7 +29,7 @@ def solve(checkpoint, folder, recipe, regime, format="classification"):
 
 
 def walk(checkpoint, dense, other, format="classification", metric="accuracy", precision="fp32"):
-    return interpolate(
+    path, losses = interpolate(
         checkpoint=checkpoint,
         train=make_tokens(30, 1, format),
         validation=make_tokens(13, 2, format),
@@ -38,6 +39,8 @@ def walk(checkpoint, dense, other, format="classification", metric="accuracy", p
         metric=metric,
         device="cpu",
     )
+    assert untrue("path", path) + untrue("losses", losses) == []
+    return path, losses
 
 
 @pytest.mark.parametrize(

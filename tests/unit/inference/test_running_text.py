@@ -26,7 +26,7 @@ from junkdna.study.runs import null_runs, traced_runs, valid_runs
 from junkdna.study.specs import PruneSpec
 from junkdna.tasks.fetch import normalise
 from junkdna.training.loop import finetune
-from trainings import DENSE, PRUNED, SPEC, make_tokens, run_of
+from trainings import DENSE, PRUNED, SPEC, make_tokens, run_of, untrue_files
 
 LLAMA = {
     "vocab_size": 40,
@@ -84,7 +84,9 @@ def texts(examples: int, seed: int):
 def run(checkpoint: Path, tmp_path: Path, recipe=DENSE, regime="dense", **changed):
     settings = {"train": texts(9, 0), "validation": texts(7, 1), "spec": SPEC, "seed": 1} | changed
     made = run_of(checkpoint, recipe=recipe, regime=regime, **settings)
-    return finetune(made, state=tmp_path / "state.safetensors", fingerprint="")
+    result = finetune(made, state=tmp_path / "state.safetensors", fingerprint="")
+    assert untrue_files(made, result) == []
+    return result
 
 
 def by_hand(model: transformers.PreTrainedModel, tokens) -> list[float]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from described import untrue
 from junkdna.statistics.bootstrap import Replicates, example_weights, interval
 from junkdna.tables.connectivity import connectivity_table
 
@@ -52,6 +53,7 @@ def test_barriers_and_intervals_by_their_definition():
     paths = [made_path(1), made_path(2, height=0.6), made_path(4, peak=0.3)]
     (row,) = connectivity_table(paths, TASKS, draws=60, seed=3).to_dict("records")
     assert {key: row[key] for key in CELL} == CELL
+    assert untrue("connectivity", pd.DataFrame([row])) == []
     assert (row["metric"], row["seeds"], row["examples"]) == ("accuracy", 3, 40)
     replicates = Replicates((1, 2, 4), 60)
     weights = np.concatenate(list(example_weights(np.arange(40), replicates, 3)))
@@ -105,9 +107,13 @@ def test_the_metric_of_a_regression_is_its_own():
 def test_a_diverged_path_counts_for_nothing():
     good, (key, losses) = made_path(1), made_path(2)
     losses.loc[losses["alpha"] == 1.0, "loss"] = np.nan
-    both = connectivity_table([good, (key, losses)], TASKS, draws=40).iloc[0]
+    table = connectivity_table([good, (key, losses)], TASKS, draws=40)
+    both = table.iloc[0]
     alone = connectivity_table([good], TASKS, draws=40).iloc[0]
     assert both.seeds == 1 and both.barrier == pytest.approx(alone.barrier)
+    broken = connectivity_table([(key, losses), ({**key, "seed": 5}, losses)], TASKS, draws=40)
+    assert broken["barrier"].isna().all()
+    assert untrue("connectivity", table) + untrue("connectivity", broken) == []
 
 
 def test_other_examples_at_an_alpha_are_refused():

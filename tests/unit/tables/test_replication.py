@@ -8,6 +8,7 @@ import pytest
 from tests.simulated import RECIPES, TASKS, grid, stack_study
 
 from configs import SCHEMA, user
+from described import untrue
 from junkdna.figures.replication import overlay
 from junkdna.figures.style import save, spec
 from junkdna.statistics.bootstrap import Replicates
@@ -43,7 +44,9 @@ def compare(values, runs, *, figures=FIGURES, tasks=OURS, **truth) -> tuple[pd.D
     draws = score_draws(stacks, TASKS, replicates, 0)
     described = runs_table(facts, stacks, draws, replicates, tasks=TASKS, recipes=RECIPES)
     options = {"figures": figures, "tasks": tasks, "recipes": RECIPES}
-    return replication_table(described, draws, replicates, values, **options), described
+    table = replication_table(described, draws, replicates, values, **options)
+    assert untrue("replication", table) + untrue("replication-summary", replication_summary(table)) == []
+    return table, described
 
 
 @pytest.fixture(scope="module")

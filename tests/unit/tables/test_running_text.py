@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from described import untrue
 from junkdna.claims.study import aggregate
 from junkdna.difficulty.study import measure_difficulty
 from junkdna.figures.study import study_figures
@@ -54,6 +55,7 @@ def study(tmp_path_factory):
             )
             described = {name: RECIPES[recipe][name] for name in ("family", "level")}
             facts = dict.fromkeys(FACTS, 0.0) | {"precision": "fp32", "device": "cpu"}
+            facts |= {"validation_examples": 40, "threads": 1}
             facts |= {"min_loss": -mean, "final_loss": -mean, "prior_entropy": -unigram}
             facts |= {"effective_bits": 4.0 if recipe == "rtn-w4" else 8.0, "diverged": False}
             path = folder / str(len(keys))
@@ -69,7 +71,13 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tables(study):
     keys, folders, _ = study
-    return aggregate(folders, expected=keys, tasks=TASKS, recipes=RECIPES, axes={}, draws=200)
+    made = aggregate(folders, expected=keys, tasks=TASKS, recipes=RECIPES, axes={}, draws=200)
+    assert untrue_of(made) == []
+    return made
+
+
+def untrue_of(made):
+    return [line for name, table in made.items() for line in untrue(name, table)]
 
 
 def test_each_checkpoint_has_its_own_tokens_and_chance(study, tables):
@@ -102,6 +110,7 @@ def test_text_that_diverged_has_no_likelihood(study, tmp_path):
     write_table(path / "predictions.parquet", table.assign(prediction=np.nan, loss=np.nan), keys[place])
     where = [path if at == place else folder for at, folder in enumerate(folders)]
     made = aggregate(where, expected=keys, tasks=TASKS, recipes=RECIPES, axes={}, draws=50)
+    assert untrue_of(made) == []
     run = made["runs"].iloc[place]
     assert run["outcome"] == "diverged" and np.isnan([run["score"], run["retention"], run["score_low"]]).all()
     cells = made["cells"].set_index(["checkpoint", "recipe"]).loc[("large", "magnitude-u60")]

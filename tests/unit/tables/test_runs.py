@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import matthews_corrcoef
 from tests.simulated import AXES, RECIPES, TASKS, grid, recipe, run_tables, stack_study, write_study
 
+from described import untrue
 from junkdna.claims.study import aggregate
 from junkdna.files.artifacts import read_table, write_table
 from junkdna.statistics.bootstrap import Replicates
@@ -186,6 +187,9 @@ def test_a_run_that_is_not_finite_has_diverged_and_no_score(tmp_path, column):
     runs = runs_table(facts, stacks, draws, FEW, tasks=TASKS, recipes=RECIPES)
     assert runs["outcome"].tolist() == ["diverged", "diverged", "trained"], "what the training reports counts"
     assert not runs["usable"].any(), "the dense twin is gone"
+    lines = untrue("runs", runs.drop(columns="dense_row"))
+    lines += untrue("drops", drops_table(runs, stacks, draws, FEW))
+    assert lines + untrue("cells", cells_table(runs, draws, FEW)) == []
 
 
 def test_a_failed_dense_twin_is_no_reference(tmp_path):

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from described import untrue
 from junkdna.tasks.columns import indices, pick
 from junkdna.tasks.fetch import example_ids, fetch_task, subset_order
 
@@ -80,7 +81,9 @@ def from_files(tmp_path: Path, train: dict, validation: dict | None = None, **en
         paths[split] = str(tmp_path / f"{split}.jsonl")
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         Path(paths[split]).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return fetch_task({"source": {"path": paths}} | entry, name="mine")
+    tables, manifest = fetch_task({"source": {"path": paths}} | entry, name="mine")
+    assert [line for split, table in tables.items() for line in untrue(split, table)] == []
+    return tables, manifest
 
 
 def content(table: pd.DataFrame) -> dict[int, tuple]:

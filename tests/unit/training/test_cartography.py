@@ -8,7 +8,7 @@ import torch
 
 import junkdna.training.loop as loop
 from junkdna.inference.batches import load_data, pad_batches
-from trainings import DENSE, PRUNED, SPEC, make_tokens, run, same_bits, save_checkpoint, watch
+from trainings import DENSE, PRUNED, SPEC, make_tokens, run, run_of, same_bits, save_checkpoint, watch
 
 TIMES = ["examples_per_second"]
 
@@ -83,5 +83,6 @@ def test_a_diverged_training_leaves_no_confidences_that_are_no_numbers(checkpoin
 
 def test_the_time_of_looking_is_no_time_of_training(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "look", lambda *arguments: 1000.0)
-    facts = run(checkpoint, tmp_path, recipe=DENSE, regime="dense", traced=True).facts
+    made = run_of(checkpoint, recipe=DENSE, regime="dense")
+    facts = loop.finetune(made, state=tmp_path / "state.safetensors", fingerprint="x", traced=True).facts
     assert -2000 < facts["train_seconds"] < -1900, "two looks"

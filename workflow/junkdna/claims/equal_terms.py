@@ -46,10 +46,12 @@ class Costs:
 
     @property
     def damage(self) -> Array:
+        """Mean loss of retention over the tasks [L, R], as a share."""
         return 1 - self.kept.mean(axis=1)
 
     @property
     def separation(self) -> Array:
+        """Fall of retention per step of the axis [L, R], as a share."""
         return separation_of(self.kept)
 
 
@@ -149,9 +151,8 @@ def equal_terms_table(
 ) -> pd.DataFrame:
     """Damage and separation at every level, one row an axis of difficulty, checkpoint, family and level.
 
-    Arguments as `claims_table` has them. Columns: COLUMNS; damage and separation as shares of the dense score
-    above chance, with 95 % intervals over seeds and examples; n_seeds: of the cell that has fewest. An axis of
-    which a family has fewer than two tasks has no row.
+    Arguments as `claims_table` has them. An axis of which a family has fewer than two tasks has no row. Columns:
+    `equal_terms_columns.EQUAL_TERMS`.
     """
     rows = []
     for family in families_of(runs, draws, replicates, recipes):

@@ -67,13 +67,7 @@ def claims_table(
     task is varied, "task", "vary" and "values"; tasks without runs are passed over. recipes: slug -> expanded
     recipe; without it every family prunes and none is a control. margin: the smallest difference in retention
     that matters.
-    Columns: scope (`primary`: the mean of a claim's effects, at most six rows; `cell`: the single ones), claim,
-    checkpoint, recipes, subject (a task or an axis), level, regime, effect, low, high, n_runs, n_seeds (of the
-    cell that has fewest), n_left_out, n_failed (of these, runs that did not train though their twins did), p
-    (one-sided, against the margin), p_holm (over the primary rows), p_bh (over the others), n_axis, p_page, p_jt,
-    p_tost where they apply (see the modules `claims_*`), seeds_needed (by `power`, where the claim is not decided),
-    margin, verdict (see `verdict`), with_failed, with_failed_low, with_failed_high, with_failed_verdict (the same if
-    runs that failed had kept nothing), sentence.
+    Columns: `table_columns.CLAIMS`. ValueError where there is nothing to judge.
     """
     options = (runs, draws, replicates, axes, recipes, margin)
     effects = study_effects(*options)

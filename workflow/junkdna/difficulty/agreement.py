@@ -42,10 +42,10 @@ def agreement_table(
 ) -> pd.DataFrame:
     """Rank correlations over tasks of every two measures, one row a checkpoint and pair.
 
-    without: tasks that are no degrees of difficulty (those of a budget axis). Only tasks on which both
-    measures are defined enter, three at least. The 95 % intervals say how well the correlation of THESE tasks
-    is known (over seeds and examples); a few tasks say little of others, and the note gives the smallest
-    one-sided p that a perfect order of that many can reach, 1 / T!.
+    without: tasks that are no degrees of difficulty (those of a budget axis). Only tasks on which both measures are
+    defined enter, three at least. The intervals say how well the correlation of THESE tasks is known; a few tasks say
+    little of others, and the note gives the smallest one-sided p that a perfect order of that many can reach, 1 / T!.
+    Columns: `tables_columns.AGREEMENT`.
     """
     skipped, rows = set(without), []
     for checkpoint, of_measure in measured(estimates).items():
@@ -75,13 +75,9 @@ def order_table(
 ) -> pd.DataFrame:
     """Set the order of each axis against the order that each measure implies.
 
-    axes: slug -> {"tasks": easy to hard, ...}; budget axes are passed over. One row a checkpoint, axis and
-    measure that is defined on two of its tasks or more. `verdict`: `agrees` when every step from a task to the
-    next is upwards with its whole 95 % interval; `contradicts` when a step is downwards with its whole
-    interval, of 1 - 0.05 / steps so that more steps do not make a false contradiction likelier; else
-    `undecided`. difference, low, high: hardest minus easiest task, in the measure's unit, turned so that
-    positive agrees. share: of the resamples of the examples, those with the full asserted order. wrong: the
-    steps that contradict. implied: easy to hard by the measure.
+    axes: slug -> {"tasks": easy to hard, ...}; budget axes are passed over. One row a checkpoint, axis and measure that
+    is defined on two of its tasks or more. A step contradicts with an interval that is wider for more steps, so that
+    these do not make a false contradiction likelier. Columns: `tables_columns.ORDERS`.
     """
     rows = []
     for checkpoint, of_measure in measured(estimates).items():

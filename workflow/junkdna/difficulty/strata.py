@@ -56,12 +56,9 @@ def cross_fitted_strata(information: Mapping[int, Array]) -> dict[int, Array]:
 def strata_table(outcomes: Mapping[tuple[str, str], Outcomes], study: Study) -> pd.DataFrame:
     """Accuracy, drop and rise of the loss by stratum, one row a cell and stratum.
 
-    A cell is (checkpoint, recipe, task, regime) of runs that trained, whose dense twin trained too. Besides
-    the three strata the rows `middle - easy` and `hard - easy` hold contrasts: a positive drop there means that
-    the harder examples fall further. drop: dense accuracy - accuracy of the same seed; loss_rise: loss - dense
-    loss in nats; each a mean over seeds with a 95 % interval over seeds and examples. pvi: mean PVI in bits by
-    which the stratum was chosen.
-    Tasks without classes or options, or with a single dense seed, are left out.
+    A cell is (checkpoint, recipe, task, regime) of runs that trained, whose dense twin trained too; each value is a
+    mean over its seeds. Tasks without classes or options, or with a single dense seed, are left out. Columns:
+    `strata_columns.STRATA_TABLE`.
     """
     rows = []
     for each in outcomes.values():

@@ -41,8 +41,7 @@ MEASURES = {
 def difficulty_table(estimates: Iterable[Estimate], replicates: Replicates) -> pd.DataFrame:
     """One row a checkpoint, task and measure, in the order of `MEASURES` within a task.
 
-    Columns: checkpoint, task, measure, value, low, high (95 %, over seeds and examples), unit, harder, n_seeds,
-    n_examples, source, note. Undefined values are NaN and the note says why.
+    Columns: `tables_columns.DIFFICULTY`. ValueError without estimates.
     """
     estimates = list(estimates)
     if not estimates:

@@ -34,7 +34,7 @@ def write_run(
     code: str,
     about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the three tables of a run, each given as (path, content), the metrics last.
+    """Write the three tables of a run (columns: `runs_columns`), each given as (path, content), the metrics last.
 
     keys: checkpoint, recipe, task, regime, seed, family and level; they are columns of the metrics and
     metadata of all three. code: digest of the code that made them. about: what else they say of how they were made

@@ -38,8 +38,7 @@ def interpolate(
     """Evaluate `validation` at alpha = 0, 0.1, ... 1 between the solutions `dense` (0) and `other` (1).
 
     checkpoint: folder, of the architecture. train: tells the scale of a regression. precision: one of
-    specs.PRECISIONS. Returns the path (alpha, loss: mean, score; NaN for predictions that are no numbers) and
-    the losses (example_id, alpha, loss, prediction, target), a row an example and alpha. The two ends give the
+    specs.PRECISIONS. Returns the path and the losses (columns: `mode_connectivity_columns`). The two ends give the
     predictions of the runs themselves. ValueError where a solution does not fit the checkpoint.
     """
     place, scale = torch.device(device), Scale.of(train)

@@ -17,8 +17,7 @@ MAX_TOKENS = {"cpu": 4096, "cuda": 65536}
 def predict(model: PreTrainedModel, data: Data, precision: str) -> pd.DataFrame:
     """Predict every example of `data`; one row an example, in the order of the split.
 
-    Columns: example_id, target, prediction (class, option or value), correct (null for regression), loss
-    (nats, or squared error), scores (log-probabilities of the classes or options, or the value).
+    Columns: `files.runs_columns.PREDICTIONS`. precision: "bf16" or "fp32".
     """
     model.eval()
     tokens = data.tokens

@@ -14,7 +14,7 @@ from junkdna.models.solution import solution_of
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run leaves: a row an example, a row every few steps, and one row of facts.
+    """What one run leaves: a row an example, a row every few steps, and one row of facts (`files.runs_columns`).
 
     model: as evaluated. confidences: of a traced run, a row an epoch and training example.
     """

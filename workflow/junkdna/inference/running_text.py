@@ -85,10 +85,8 @@ def evaluate(run: Run) -> Result:
 def predict_text(model: PreTrainedModel, data: Data, precision: str, train: Tokens) -> pd.DataFrame:
     """Score every token of every text given those before it; one row a text, in the order of the split.
 
-    Columns: example_id, target (predicted tokens: all but the first, which follows nothing), prediction (their
-    mean log-probability in nats, 0 where there is none), correct (null), loss (minus that), scores (one number: the
-    mean log-probability of the same tokens by the unigram model of `train`). ValueError where no text has two
-    tokens.
+    The first token follows nothing and is not predicted. train: tells the unigram model. Columns:
+    `files.runs_columns.PREDICTIONS`. ValueError where no text has two tokens.
     """
     model.eval()
     device = data.tokens.input_ids.device

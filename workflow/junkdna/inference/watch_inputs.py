@@ -55,16 +55,19 @@ class Watch(TorchFunctionMode):
             self.take(name, inputs)
 
     def linear(self, inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> None:
+        """A linear layer: inputs [..., inputs] times the rows of a weight [outputs, inputs]."""
         if self.watches(weight):
             self.see(weight, 1, inputs)
 
     def matmul(self, left: Tensor, right: Tensor, **options: Any) -> None:
+        """A product of matrices or of batches of them; either side may be watched."""
         if self.watches(right) and right.ndim >= 2:
             self._batched(right, -2, left)
         if self.watches(left) and left.ndim >= 2 and right.ndim >= 2:
             self._batched(left, -1, right.transpose(-1, -2))
 
     def addmm(self, bias: Tensor, *operands: Tensor, **options: Any) -> None:
+        """A product that something is added to; its factors may be given by name."""
         named = [options[name] for name in ("mat1", "batch1", "mat2", "batch2") if name in options]
         self.matmul(*operands, *named)
 
@@ -82,6 +85,7 @@ class Watch(TorchFunctionMode):
             self.see(operand[place], contracted, inputs[(..., *chosen, slice(None), slice(None))])
 
     def einsum(self, equation: str, *operands: Tensor) -> None:
+        """A product of two tensors by letters; seen where it sums over all that leads into a watched matrix."""
         if len(operands) != 2 or not any(self.watches(each) for each in operands):
             return
         letters, out = equation.replace(" ", "").split("->")

@@ -1,6 +1,6 @@
 """The table of cells: all seeds of one (checkpoint, recipe, task, regime) together.
 
-Runs that failed (see `failures`) are counted, and never averaged with those that trained.
+Runs that failed (see `outcomes`) are counted, and never averaged with those that trained.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,7 @@ SAME += ["measurable"]
 def cells_table(runs: pd.DataFrame, draws: Draws, replicates: Replicates) -> pd.DataFrame:
     """Average score, drop and retention over seeds, one row a cell, in the order of `runs`.
 
-    runs: from `runs_table`; draws: from `score_draws`. n_seeds, n_trained, n_usable, n_constant, n_uninformed,
-    n_diverged: numbers of runs. fail_rate: share of the runs that did not train, with its Wilson interval. Each mean
-    has a 95 % interval over examples and seeds; `resampled` says `examples` where a cell has a single seed.
-    score: of all runs that have one, failed ones too. score_trained: of those that trained. drop_trained (below the
-    twin), retention_trained: of the usable runs, paired with their twins. retention_with_failed: as it would be if a
-    failed run kept nothing, over the runs whose twin trained. NaN where there is no such run.
+    runs: from `runs_table`, with `dense_row`; draws: from `score_draws`. Columns: `cells_columns.CELLS`.
     """
     weights = seed_weights(replicates)
     described = runs[SAME].to_dict("records")

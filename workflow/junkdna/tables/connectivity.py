@@ -35,13 +35,8 @@ def connectivity_table(
     paths: key (CELL and seed) and losses (example_id, alpha, loss, prediction, target) of each path. tasks:
     slug -> {"metric"}. draws, seed: of the resampling of the examples.
 
-    Of one seed, `barrier` is the largest excess over alpha of the mean loss (nats, or squared error) above the
-    straight line between its values at the two ends, `barrier_alpha` where that is, `score_barrier` (unit of
-    the metric) and its alpha the same for the score below its line. A cell's are means over its seeds, each
-    with a 95 % interval over seeds and examples. A barrier is 0 where the path never leaves its chord for the
-    worse; as the largest of several noisy numbers it is never below 0, and a small one is no evidence of a
-    hill. `loss_dense`, `loss_other`, `score_dense`, `score_other`: means at the ends. A path with losses that
-    are no numbers (a diverged run) counts for nothing; `seeds` tells how many remain.
+    A path with losses that are no numbers (a diverged run) counts for nothing in the barriers. Columns:
+    `connectivity_columns.CONNECTIVITY`; none without paths.
     """
     paths = list(paths)
     if not paths:

@@ -27,11 +27,7 @@ def curves_table(
 
     Arguments as `families_of` has them. A curve needs two levels with usable runs, with two each where some have
     them; level 0, where retention is 1, is a point of every fit, and a level weighs as much as it has usable runs.
-    Columns: checkpoint, family, selection, task, regime, min_level, max_level, n_levels, n_runs (usable), n_failed
-    (runs that did not train); s50 and s90 by a logistic curve with floor 0 and ceiling 1 and, as s50_isotonic and
-    s90_isotonic, by the best falling polygon; each with 95 % limits `_low` and `_high` over seeds and examples and
-    with `_reached`: `reached`, or `beyond` the last level or `below` the first, where the estimate is NaN. A limit
-    that lies outside the levels is NaN too. rmse: of the logistic curve at the levels.
+    Columns: `curves_columns.CURVES`.
     """
     rows = []
     for family in families_of(runs, draws, replicates, recipes):

@@ -47,6 +47,7 @@ class Cell:
 
     @property
     def n_usable(self) -> int:
+        """How many of its runs are usable."""
         return int(self.usable.sum())
 
     @property
@@ -85,6 +86,7 @@ class Family:
 
     @property
     def name(self) -> str:
+        """What a reader calls it: the sweep and its selection."""
         return self.family if self.selection == "none" else f"{self.family} {self.selection}"
 
     @property
@@ -108,6 +110,7 @@ class Family:
         return "sparse" if "sparse" in regimes or self.method != "quantize" else regimes[0]
 
     def levels(self, task: str, regime: str) -> list[float]:
+        """The levels of its cells of a task and regime, rising; none where there is no such cell."""
         return sorted(level for of, under, level in self.cells if (of, under) == (task, regime))
 
     def curve(self, tasks: Sequence[str], regime: str) -> list[Cell]:

@@ -61,12 +61,8 @@ def replication_table(
 
     runs: from `runs_table`, with `dense_row`; draws: from `score_draws`; values: from
     `read_values`. tasks: slug -> {"paper", "train_percent", "cut"}. recipes: slug -> expanded recipe.
-    One row a pair of points, in the order of `values`, the paper's columns with the prefix `paper_`. For each
-    measure: the value and its interval (`_low`, `_high`), the difference ours - theirs with its 95 % interval,
-    z = difference / standard error of both (of ours alone where `paper_*_se` is NaN), and `_inside`, whether
-    theirs lies in our interval. Where the study has the figure's own model, only that one is compared;
-    `same_checkpoint` tells. `comparable`, `reason`: whether the two may be compared: the paper's value
-    is sound, and our dense score exceeds chance.
+    One row a pair of points, in the order of `values`. Where the study has the figure's own model, only that one is
+    compared. Columns: `replication_columns.REPLICATION`.
     ValueError when no cell stands at any point of a figure.
     """
     theirs = values[values["figure"].isin(figures)].rename(columns={"task": "paper_task"})
@@ -193,11 +189,7 @@ def _differences(
 def replication_summary(table: pd.DataFrame) -> pd.DataFrame:
     """Sum a replication table up: one row a figure, checkpoint and measure, over comparable points only.
 
-    points, left_out: pairs of points, and those whose paper's value must not be compared. compared: those that
-    remain and are defined. paper_collapsed: of these, how many are failed trainings of the paper.
-    inside_share: share of the paper's values in our intervals. mean_difference, mean_absolute_difference: ours
-    - theirs, in points of a hundredth. rank_correlation: Spearman's over the points, NaN for fewer than three.
-    label: whether the model is the figure's. sentence: the same in words.
+    table: from `replication_table`. Columns: `replication_columns.SUMMARY`.
     """
     rows = []
     for (figure, checkpoint), group in table.groupby(["figure", "checkpoint"], sort=False):

@@ -54,12 +54,9 @@ def runs_table(
 ) -> pd.DataFrame:
     """Describe every run in one row, in the order of `facts`.
 
-    facts: from `read_runs`. draws: from `score_draws`. recipes: slug -> expanded recipe. Scores carry the 95 %
-    bootstrap interval over examples (none where a run that is constant has a correlation of 0 by convention), chance
-    is that of the predictor that has seen only the training labels. `outcome`: what became of the training
-    (`outcomes.OUTCOMES`; where nothing trains `trained`, unless it diverged), `trained`: whether it is that.
-    `measurable`, `usable`, `retention`: see `junkdna.tables.retention`; retention is NaN where a run is not usable,
-    `raw_retention` is the same number for every run on a measurable task, to show where a failed one stands.
+    facts: from `read_runs`. draws: from `score_draws`. tasks: slug -> {"metric", "format"}. recipes: slug -> expanded
+    recipe. Columns: `runs_columns.RUNS`, and `dense_row`, the row of the twin (-1 without one), for the other tables.
+    ValueError for facts that lack columns and for a recipe that is not described.
     """
     _check_columns(facts)
     runs = facts[[*KEYS, "family", "level"]].copy()
@@ -103,10 +100,8 @@ def drops_table(
 ) -> pd.DataFrame:
     """Set every compressed run against its dense twin, one row a run that has one.
 
-    drop = score of the twin - score (positive: performance fell), relative_drop = drop / score of the twin,
-    with paired 95 % bootstrap intervals over examples; undefined where the twin failed, for it is no reference then.
-    retention (with an interval over examples) only of usable runs. flips: share of examples whose correctness changed
-    (Dutta et al. 2024, Accuracy is not all you need); undefined for correlations.
+    runs: from `runs_table`, with `dense_row`. draws: from `score_draws`. A twin that failed is no reference. Columns:
+    `runs_columns.DROPS`.
     """
     twin = runs["dense_row"].to_numpy()
     at = np.flatnonzero(~is_dense(runs) & (twin >= 0))

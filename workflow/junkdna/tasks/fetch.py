@@ -24,10 +24,9 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
     entry: a catalog entry of tasks (source, format, columns, splits, labels, train_examples, train_percent,
     validation_examples, subset, subset_seed).
 
-    Columns of a table: example_id int64, text str, text_pair str (only where the format has one), options
-    list of str (format choice), label int64 (class, place of the right option, 0 for lm) or float64 (regression).
-    The rows stand in the order of `subset_order`, so a table does not depend on the order of its source, and
-    a smaller subset of the same seed is the beginning of a larger one. With `subset: first` the first rows of
+    Columns of a table: `fetch_columns.EXAMPLES`; the label is int64, of a regression float64. The rows
+    stand in the order of `subset_order`, so a table does not depend on the order of its source, and a smaller subset
+    of the same seed is the beginning of a larger one. With `subset: first` the first rows of
     the source are taken (and then ordered like that): a smaller subset lies inside a larger one.
 
     manifest: name, source, commit or files, format, labels (names of the classes), num_labels (width of the

@@ -52,7 +52,7 @@ def look(trace: Trace, model: PreTrainedModel, data: Data, precision: str, epoch
 
 
 def trace_table(trace: Trace, data: Data) -> pd.DataFrame:
-    """One row an epoch and training example: example_id, epoch (from 1), confidence, correct."""
+    """One row an epoch and training example. Columns: `files.runs_columns.CONFIDENCES`."""
     examples, epochs = len(data), len(trace.epochs)
     return pd.DataFrame(
         {

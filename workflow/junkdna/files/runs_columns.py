@@ -1,0 +1,147 @@
+"""The columns of the files of one run."""
+
+from junkdna.files.columns import (
+    ALSO_NULL,
+    EXAMPLE_ID,
+    FAMILY,
+    KEYS,
+    LEVEL,
+    Column,
+    Table,
+    count,
+    number,
+    share,
+    text,
+    truth,
+)
+
+# Of what a training says of itself: a regression trains on standardised labels (`inference/label_scale.py`).
+LOSS = "nats, or squared standard deviations of the training labels (regression)"
+DIVERGED = "the training diverged"
+FACTS = {
+    "train_examples": count("examples of the training split; where nothing trains, its texts"),
+    "validation_examples": count("examples of the validation split", 1),
+    "steps": count("optimizer steps that were taken; 0 where nothing trains"),
+    "train_seconds": number("time of training, that before an interruption included", "s", 0),
+    "eval_seconds": number(
+        "time of predicting the validation split, and of looking at training examples if asked", "s", 0
+    ),
+    "load_seconds": number("time of loading the model and the data and of applying the recipe", "s", 0),
+    "examples_per_second": number(
+        "training examples a second of `train_seconds`; 0 where nothing trains", "1/s", 0
+    ),
+    "peak_memory_mb": number(
+        "most memory: allocated by torch on a GPU, resident in the process on a CPU", "MiB", 0
+    ),
+    "sparsity": share(
+        "prunable weights that the mask takes at the end of the run; in `freeze`, `regrow`, `reinit` too, where they "
+        "need not be 0. Of quantization 0"
+    ),
+    "effective_bits": number(
+        "bits that a prunable weight takes as the regime ends, with scales, zeros, mask bits and adapters; 16 where it "
+        "ends whole (`models/footprint.py`)",
+        "bits a weight",
+        0,
+    ),
+    "body_bytes": number("bytes of all prunable weights at `effective_bits`", "bytes", 0),
+    "first_loss": number(
+        "mean loss in the first row of `history`; where nothing trains, of a predicted validation token",
+        LOSS,
+        0,
+        missing=DIVERGED,
+    ),
+    "final_loss": number("the same in its last row", LOSS, 0, missing=DIVERGED),
+    "min_loss": number(
+        "the smallest finite one in its rows", LOSS, 0, missing="the training diverged in its first row"
+    ),
+    "prior_entropy": number(
+        "loss of the best prediction that ignores the input, on the training labels: their entropy, mean log of the "
+        "number of options, or 1 (regression). Of running text that of the unigram model, on the validation split",
+        LOSS,
+        0,
+    ),
+    "precision": text("of the forward passes", ("bf16", "fp32")),
+    "device": text("that the run was on, such as `cpu` or `cuda:0`"),
+    "threads": count("CPU threads of the run", 1),
+}
+VERSIONS = text(
+    "names and versions of the libraries that can change a number",
+    optional="the file was written without saying how it was made, as in tests",
+)
+METRICS = {
+    **KEYS,
+    "regime": ALSO_NULL,
+    "family": FAMILY,
+    "level": LEVEL,
+    **FACTS,
+    "diverged": truth("whether the training ended early because its loss was no finite number"),
+    "versions": VERSIONS,
+}
+NO_NUMBER = "the training diverged"
+PREDICTIONS = {
+    "example_id": EXAMPLE_ID,
+    "target": number(
+        "the right answer: number of the class or place of the option, from 0, or the value (regression); of running "
+        "text the number of predicted tokens, all but the first"
+    ),
+    "prediction": number(
+        "the answer: class or option of the highest score, or the value in the unit of the labels; of running text the "
+        "mean log-probability of the predicted tokens in nats, 0 without any",
+        missing=NO_NUMBER,
+    ),
+    "correct": truth(
+        "whether the two are equal", missing="regression and running text, where no answer is right or wrong"
+    ),
+    "loss": number(
+        "minus the log-probability of the right answer (of running text: of a token, on average), or the squared error",
+        "nats, or the squared unit of the labels (regression)",
+        0,
+        missing=NO_NUMBER,
+    ),
+    "scores": Column(
+        kind="list",
+        meaning="log-probability of each class or option, in nats; the value alone (regression); of running text one "
+        "number, the mean log-probability of the same tokens by the unigram model of the training split",
+    ),
+}
+HISTORY = {
+    "step": count("optimizer steps done", 1),
+    "epoch": number("passes over the training split done", "", 0),
+    "loss": number(
+        "mean over the examples of the steps since the last row, as they were trained on",
+        LOSS,
+        0,
+        missing=DIVERGED,
+    ),
+    "learning_rate": number("of the last of these steps", "", 0),
+    "examples_per_second": number("training examples a second since the last row", "1/s", 0),
+    "sparsity": share("prunable weights that the mask takes now; rises in `gradual` alone"),
+}
+CONFIDENCES = {
+    "example_id": EXAMPLE_ID,
+    "epoch": count("passes over the training split before the look", 1),
+    "confidence": share("probability of the right class or option, without dropout"),
+    "correct": truth("whether it was the most probable"),
+}
+TABLES = (
+    Table(
+        names=("metrics",),
+        row="the run: the file has one",
+        columns=METRICS,
+        note="Of runs on inputs without text (`nulls`) the same columns, but `task` and `seed` stand before `recipe`.",
+    ),
+    Table(names=("predictions",), row="an example of the validation split", columns=PREDICTIONS),
+    Table(
+        names=("history",),
+        row="every few optimizer steps; the last step of all has one",
+        columns=HISTORY,
+        note="Empty where nothing trains.",
+    ),
+    Table(
+        names=("confidences",),
+        row="an epoch and training example",
+        columns=CONFIDENCES,
+        note="Only of dense runs, where the study asks for `cartography`. An epoch after which a loss is no finite "
+        "number has no rows.",
+    ),
+)

@@ -1,0 +1,27 @@
+"""The columns of the examples of a task."""
+
+from dataclasses import replace
+
+from junkdna.files.columns import EXAMPLE_ID, Column, Table, number, text
+
+EXAMPLES = {
+    "example_id": EXAMPLE_ID,
+    "text": text("the text, or the first of two, or the question; may be empty"),
+    "text_pair": replace(text("the second text"), optional="the task has one text an example"),
+    "options": Column(
+        kind="list", meaning="the texts to choose from, two or more", optional="the format is not `choice`"
+    ),
+    "label": number(
+        "the right answer: number of the class (`labels` of the manifest names it) or place of the option, from 0; the "
+        "value (regression); 0 for running text"
+    ),
+}
+TABLES = (
+    Table(
+        names=("train", "validation"),
+        row="an example",
+        columns=EXAMPLES,
+        note="The rows stand in an order that is random and does not depend on that of the source, so that a smaller "
+        "subset of the same seed is the beginning of a larger one (`tasks/fetch.py`).",
+    ),
+)
