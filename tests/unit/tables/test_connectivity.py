@@ -111,8 +111,10 @@ def test_a_diverged_path_counts_for_nothing():
     both = table.iloc[0]
     alone = connectivity_table([good], TASKS, draws=40).iloc[0]
     assert both.seeds == 1 and both.barrier == pytest.approx(alone.barrier)
+    ends = ["loss_dense", "loss_other", "score_dense", "score_other"]
+    assert both[ends].tolist() == alone[ends].tolist()
     broken = connectivity_table([(key, losses), ({**key, "seed": 5}, losses)], TASKS, draws=40)
-    assert broken["barrier"].isna().all()
+    assert broken[["barrier", *ends]].isna().all(axis=None)
     assert untrue("connectivity", table) + untrue("connectivity", broken) == []
 
 

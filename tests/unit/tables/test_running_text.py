@@ -90,6 +90,12 @@ def test_each_checkpoint_has_its_own_tokens_and_chance(study, tables):
     assert small["retention"] == pytest.approx((5 - 4) / (5 - 2), abs=0.05)
 
 
+def test_a_share_of_a_log_likelihood_means_nothing(tables):
+    """It is below 0, so a share of it would have the sign of a gain where likelihood is lost."""
+    drops = tables["drops"]
+    assert (drops["drop"] > 0).all() and drops["relative_drop"].isna().all()
+
+
 def test_worse_than_the_unigram_model_is_a_fact_and_no_failed_training(tables):
     runs = tables["runs"]
     bad = runs[runs["recipe"] == "magnitude-u60"]

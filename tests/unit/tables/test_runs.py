@@ -192,6 +192,17 @@ def test_a_run_that_is_not_finite_has_diverged_and_no_score(tmp_path, column):
     assert lines + untrue("cells", cells_table(runs, draws, FEW)) == []
 
 
+def test_chance_is_known_though_the_first_run_of_a_cell_diverged(study):
+    _, _, runs, draws, _ = study
+    made = runs.copy()
+    at = made.index[made["recipe"] == "magnitude-u50"][0]
+    known = made.loc[at, "chance"]
+    made.loc[at, "chance"] = np.nan
+    cells = cells_table(made, draws, THREE)
+    own = of(cells, **{key: made.loc[at, key] for key in ("checkpoint", "recipe", "task", "regime")})
+    assert own["chance"].tolist() == [known]
+
+
 def test_a_failed_dense_twin_is_no_reference(tmp_path):
     """Four seeds with a drop of about .02 and a fifth whose twin failed: the fifth has no drop and no retention."""
     keys = grid(

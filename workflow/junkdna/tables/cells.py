@@ -34,6 +34,8 @@ def cells_table(runs: pd.DataFrame, draws: Draws, replicates: Replicates) -> pd.
     for at in runs.groupby(CELL, sort=False).indices.values():
         cell = described[at[0]] | _counts(runs.iloc[at])
         own = runs.iloc[at]
+        # Chance hangs on the task, but a run that diverged has no number there.
+        cell["chance"] = own["chance"].bfill().iloc[0]
         found = _means(own, at, draws, reference[at], taught[at], weights)
         if own["metric"].iloc[0] in CORRELATIONS and (own["outcome"] == "constant").all():
             found["score"] = np.where(np.arange(replicates.size) == 0, found["score"][0], np.nan)

@@ -22,10 +22,10 @@ FIRST = (
     "chance",
     "measurable",
 )
-OF_FIRST = replace(RUNS["chance"], missing="a prediction or a loss of the first run is no finite number")
+OF_CELL = replace(RUNS["chance"], missing="no run of the cell has finite predictions and losses")
 CELLS = {
     **{name: RUNS[name] for name in FIRST},
-    "chance": OF_FIRST,
+    "chance": OF_CELL,
     "n_seeds": count("runs of the cell, one a seed", 1),
     "n_trained": count("of these, `trained`"),
     "n_usable": count("of these, `usable`: trained beside a twin that trained, on a measurable task"),

@@ -35,7 +35,7 @@ def connectivity_table(
     paths: key (CELL and seed) and losses (example_id, alpha, loss, prediction, target) of each path. tasks:
     slug -> {"metric"}. draws, seed: of the resampling of the examples.
 
-    A path with losses that are no numbers (a diverged run) counts for nothing in the barriers. Columns:
+    A path with losses that are no numbers (a diverged run) counts for nothing. Columns:
     `connectivity_columns.CONNECTIVITY`; none without paths.
     """
     paths = list(paths)
@@ -62,7 +62,8 @@ def _row(
     row["seeds"] = sum(bool(np.isfinite(run["barrier"][0])) for run in runs)
     row["examples"] = runs[0]["examples"]
     for end in ("loss_dense", "loss_other", "score_dense", "score_other"):
-        row[end] = float(np.mean([run[end] for run in runs]))
+        known = [run[end] for run in runs if np.isfinite(run[end])]
+        row[end] = float(np.mean(known)) if known else np.nan
     seeds = [run["seed"] for run in runs]
     for name in MEASURES:
         values = np.stack([spread(run[name], replicates) for run in runs])

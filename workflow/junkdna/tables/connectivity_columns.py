@@ -17,7 +17,6 @@ from junkdna.tables.runs_columns import IN_METRIC, METRIC, TOP
 
 OVER = "seeds and examples"
 LOSS = PREDICTIONS["loss"].unit
-ONE_BROKEN = "a path of the cell has predictions or losses that are no finite numbers"
 ALL_BROKEN = "all paths of the cell have predictions or losses that are no finite numbers"
 WHERE = "place of `{}` on the line, 0 dense and 1 compressed; 0 where there is none"
 CONNECTIVITY = {
@@ -30,10 +29,10 @@ CONNECTIVITY = {
     "metric": METRIC,
     "seeds": count("paths that count, one a seed"),
     "examples": count("of the validation split", 1),
-    "loss_dense": number("mean loss of the dense solutions", LOSS, 0, missing=ONE_BROKEN),
-    "loss_other": number("mean loss of the compressed ones", LOSS, 0, missing=ONE_BROKEN),
-    "score_dense": number("mean score of the dense solutions", IN_METRIC, most=TOP, missing=ONE_BROKEN),
-    "score_other": number("mean score of the compressed ones", IN_METRIC, most=TOP, missing=ONE_BROKEN),
+    "loss_dense": number("mean loss of the dense solutions", LOSS, 0, missing=ALL_BROKEN),
+    "loss_other": number("mean loss of the compressed ones", LOSS, 0, missing=ALL_BROKEN),
+    "score_dense": number("mean score of the dense solutions", IN_METRIC, most=TOP, missing=ALL_BROKEN),
+    "score_other": number("mean score of the compressed ones", IN_METRIC, most=TOP, missing=ALL_BROKEN),
     **with_limits(
         "barrier",
         number(

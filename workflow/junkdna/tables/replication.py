@@ -151,7 +151,7 @@ def _our_cells(
                 "fail_rate": float(1 - group["trained"].mean()),
                 "score": float(score[0]),
                 "dense_score": float(dense[0]),
-                "chance": float(first["chance"]),
+                "chance": float(group["chance"].bfill().iloc[0]),
             }
         )
     return pd.DataFrame(rows), {name: np.array(drawn) for name, drawn in measured.items()}

@@ -16,7 +16,7 @@ from junkdna.files.columns import (
     text,
     truth,
 )
-from junkdna.tables.cells_columns import OF_FIRST
+from junkdna.tables.cells_columns import OF_CELL
 from junkdna.tables.replication import MEASURES
 from junkdna.tables.runs_columns import IN_METRIC, METRIC, RETENTION_UNIT, SELECTION
 
@@ -87,7 +87,7 @@ REPLICATION = {
     "fail_rate": share("of these, those that are not `trained`"),
     "score": number("our mean over all of them", IN_METRIC, most=1, missing="no run has a score"),
     "dense_score": number("that of their twins", IN_METRIC, most=1, missing="no twin has a score"),
-    "chance": OF_FIRST,
+    "chance": OF_CELL,
     "paper_score": number(
         "the paper's score as recovered; BLEU in points, others as ours", IN_METRIC, missing=NO_SCORE
     ),

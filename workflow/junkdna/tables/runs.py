@@ -126,7 +126,7 @@ def drops_table(
     difference = np.where(reference[:, None], draws.score[twin] - draws.score[at], np.nan)
     table["drop"] = difference[:, 0].astype(float)
     table["drop_low"], table["drop_high"] = interval(difference, replicates)
-    table["relative_drop"] = np.where(table["dense_score"] != 0, table["drop"] / table["dense_score"], np.nan)
+    table["relative_drop"] = table["drop"] / table["dense_score"].where(table["dense_score"] > 0)
     retention = np.where(
         runs["usable"].to_numpy()[:, None], retention_by_run(runs, draws, replicates), np.nan
     )[at]

@@ -88,10 +88,9 @@ DROPS = {
         "examples, the same for both",
     ),
     "relative_drop": number(
-        "`drop` / `dense_score`; chance is not taken off. Its sign is turned where `dense_score` is below 0, as a "
-        "log-likelihood always is",
+        "`drop` / `dense_score`; chance is not taken off",
         "share of the dense score",
-        missing=f"{NO_REFERENCE}, or `dense_score` is 0",
+        missing=f"{NO_REFERENCE}, or `dense_score` is not above 0, as a log-likelihood never is",
     ),
     **with_limits(
         "retention",
