@@ -19,6 +19,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/codespell
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
 format: $(READY)

@@ -3,6 +3,7 @@
 import runpy
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -93,6 +94,17 @@ def test_segments_beyond_the_table_are_told(folders):
     segments[-1] = 2
     with pytest.raises(ValueError, match="tells 2 kinds of segments apart; found segment 2"):
         check_tokens(model, replace(tokens, segments=segments))
+
+
+def test_a_model_without_a_table_of_tokens_takes_any_token(folders, monkeypatch):
+    model = load_classifier(folders("gpt2"), 2, seed=0)
+    tokens = with_token(make_tokens(0), 61)
+    # An embedding that computes has no weight, and some models say that they have none at all.
+    for embedding in (torch.nn.Identity(), NotImplementedError()):
+        monkeypatch.setattr(model, "get_input_embeddings", Mock(side_effect=[embedding]))
+        check_tokens(model, tokens)
+        monkeypatch.setattr(model, "get_input_embeddings", Mock(side_effect=[embedding] * 2))
+        assert load_for(model, tokens, ask=False).tokens.pad_id == tokens.pad_id
 
 
 def test_training_and_calibration_ask_first(folders):

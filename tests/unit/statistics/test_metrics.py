@@ -156,3 +156,10 @@ def test_chance_of_multiple_choice_is_guessing_wherever_the_right_ones_stand():
 def test_errors_say_what_was_found(metric, target, prediction, words):
     with pytest.raises(ValueError, match=words):
         score(metric, np.array(target), np.array(prediction))
+
+
+def test_the_floor_of_running_text_needs_the_unigram_model():
+    tokens, unigram = np.array([3.0, 1.0]), np.array([-2.0, -4.0])
+    assert chance("log-likelihood", tokens, unigram)[0] == pytest.approx(-2.5)
+    with pytest.raises(ValueError, match="options: none are given"):
+        chance("log-likelihood", tokens)

@@ -100,10 +100,18 @@ def _from_hub(repo: str, revision: str, key: str) -> tuple[dict[str, Path], str]
     commit = resolve_commit(**at)
 
     def download(patterns: list[str]) -> Path:
-        options = {"revision": commit, "allow_patterns": patterns, "ignore_patterns": [SUBFOLDERS]}
+        def once() -> str:
+            return snapshot_download(
+                repo, revision=commit, allow_patterns=patterns, ignore_patterns=[SUBFOLDERS]
+            )
+
         fetched = fetch_whole(
-            lambda: fetch_patiently(lambda: snapshot_download(repo, **options), **at),
-            **{"repo": repo, "kind": "model", "commit": commit, "names": lambda: patterns, "where": where},
+            lambda: fetch_patiently(once, **at),
+            repo=repo,
+            kind="model",
+            commit=commit,
+            names=lambda: patterns,
+            where=where,
         )
         return Path(fetched)
 

@@ -117,7 +117,7 @@ def encode(corpus: list[str], tokenizer: PreTrainedTokenizerFast) -> tuple[Tenso
     width = max(map(len, rows)) + 2
     ids, marked = torch.full((len(rows), width), PAD), torch.zeros(len(rows), width, dtype=torch.bool)
     for i, words in enumerate(rows):
-        numbers = tokenizer.convert_tokens_to_ids([word.lstrip("_") for word in words])
+        numbers = [tokenizer.convert_tokens_to_ids(word.lstrip("_")) for word in words]
         ids[i, : len(words) + 2] = torch.tensor([CLS, *numbers, SEP])
         marked[i, 1 : len(words) + 1] = torch.tensor([word.startswith("_") for word in words])
     return ids, marked

@@ -71,6 +71,6 @@ def left_from_body(names: Iterable[str], *, prefix: str, children: Collection[st
     return sorted(found, key=_natural)
 
 
-def _natural(name: str) -> list:
+def _natural(name: str) -> list[int | str]:
     """Layer 2 comes before layer 10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -4,8 +4,9 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from junkdna.checkpoints.tensor_names import is_buffer, missing_experts
 
@@ -82,7 +83,8 @@ def check_weights(folder: Path) -> int:
     Raises ValueError where a file is corrupt, the index and its shards disagree, weights are stored as integers or in
     8 bits, or an expert of a mixture lacks a tensor.
     """
-    parameters, names = 0, []
+    parameters = 0
+    names: list[str] = []
     index = folder / INDEX
     promised = read_index(index) if index.exists() else None
     for path in [folder / name for name in sorted(set(promised.values()))] if promised else [folder / SINGLE]:
@@ -162,7 +164,7 @@ def describe_weights(path: Path) -> dict[str, Any]:
     return {"sha256": sha256, "xxh3": xxh3, "size": path.stat().st_size}
 
 
-def _hash_and_count(handle: BinaryIO, size: int, dtype: str, digests: Iterable[Any]) -> int:
+def _hash_and_count(handle: BufferedReader, size: int, dtype: str, digests: Iterable[Any]) -> int:
     """Read `size` bytes of one tensor, update the digests and count the values that are NaN or infinite."""
     import numpy as np
 

@@ -57,8 +57,9 @@ def along_axis(family: Family, axis: str, tasks: Sequence[str]) -> list[Effect]:
         return []
     levels = common_levels(family, tasks, regime)
     used = [[family.cells[task, regime, level] for level in levels] for task in tasks]
-    options = {"levels": levels, "regime": regime, "pooled": family.speaks}
-    area = np.stack([np.mean([cell.mean for cell in each], axis=0) for each in used]) if levels else None
+    area = (
+        np.stack([np.mean([cell.known_mean for cell in each], axis=0) for each in used]) if levels else None
+    )
     over = f"over {len(levels)} common level{'s' * (len(levels) != 1)}"
     words = f"On the axis {axis}, {tasks[-1]} keeps {{effect}} points less than {tasks[0]} {over}"
     ends = [cell for cell in cells if cell.task in (tasks[0], tasks[-1])]
@@ -67,7 +68,19 @@ def along_axis(family: Family, axis: str, tasks: Sequence[str]) -> list[Effect]:
     gap = None if area is None else area[0] - area[-1]
     caveat = missed + size_caveat(ends)
     out = [
-        effect_of(family, "harder-falls-further", axis, gap, words, ends, caveat=caveat, more=more, **options)
+        effect_of(
+            family,
+            "harder-falls-further",
+            axis,
+            gap,
+            words,
+            ends,
+            levels=levels,
+            caveat=caveat,
+            regime=regime,
+            pooled=family.speaks,
+            more=more,
+        )
     ]
     if len(tasks) > 2:
         words = (
@@ -80,10 +93,20 @@ def along_axis(family: Family, axis: str, tasks: Sequence[str]) -> list[Effect]:
         caveat = order + missed + size_caveat(cells)
         out.append(
             effect_of(
-                family, "difficulty-order", axis, step, words, cells, caveat=caveat, more=more, **options
+                family,
+                "difficulty-order",
+                axis,
+                step,
+                words,
+                cells,
+                levels=levels,
+                caveat=caveat,
+                regime=regime,
+                pooled=family.speaks,
+                more=more,
             )
         )
-    return out + [_interaction(family, axis, tasks, used, cells, missed, options)]
+    return out + [_interaction(family, axis, tasks, used, cells, missed, levels)]
 
 
 def _interaction(
@@ -93,30 +116,43 @@ def _interaction(
     used: Sequence[Sequence[Cell]],
     cells: Sequence[Cell],
     missed: str,
-    options: dict,
+    levels: Sequence[float],
 ) -> Effect:
     words = f"On the axis {axis}, {tasks[-1]} falls by {{effect}} points more per {STEP} points of sparsity"
     words += f" than {tasks[0]}"
-    effect, caveat, more = None, missed + size_caveat(cells), {"n_axis": len(tasks)}
-    if options["levels"]:
+    effect, caveat = None, missed + size_caveat(cells)
+    more: dict[str, float] = {"n_axis": len(tasks)}
+    if levels:
         falls = np.stack([_fall(each) for each in used])
         effect = falls[-1] - falls[0]
         if len(tasks) > 2:
             step = slope(np.arange(len(tasks), dtype=float), falls)
             caveat = f" Per step of the axis: {said(step, family.replicates)}." + caveat
         table = by_seed(family, [[cell] for each in used for cell in each])
-        table = table.reshape(len(table), len(tasks), len(options["levels"]))
-        at = np.array([0.0, *options["levels"]])
+        table = table.reshape(len(table), len(tasks), len(levels))
+        at = np.array([0.0, *levels])
         slopes = [
             slope(at, np.vstack([np.ones(len(table)), table[:, place].T])) for place in range(len(tasks))
         ]
         more["p_page"] = page_falling(np.stack(slopes, axis=1))
-    return effect_of(family, "interaction", axis, effect, words, cells, caveat=caveat, more=more, **options)
+    return effect_of(
+        family,
+        "interaction",
+        axis,
+        effect,
+        words,
+        cells,
+        levels=levels,
+        caveat=caveat,
+        regime=family.curve_regime,
+        pooled=family.speaks,
+        more=more,
+    )
 
 
 def _fall(cells: Sequence[Cell]) -> Array:
     """Loss of retention per 10 points of sparsity [R] along a curve that starts at (0, 1)."""
-    means = np.stack([np.ones_like(cells[0].mean), *(cell.mean for cell in cells)])
+    means = np.stack([np.ones_like(cells[0].known_mean), *(cell.known_mean for cell in cells)])
     return -STEP * slope(np.array([0.0, *(cell.level for cell in cells)]), means)
 
 

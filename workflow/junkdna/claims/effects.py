@@ -4,8 +4,9 @@ An effect is turned so that a positive value speaks for the claim, and is measur
 retention (1 = as good as dense). Shapes: R replicates; m estimates that must all speak for a claim to support it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -47,6 +48,15 @@ class Effect:
     judged: tuple[float, float, float, float] | None = None
 
 
+class Further(TypedDict, total=False):
+    """Fields of an effect that do not follow from the runs behind it."""
+
+    level: float
+    regime: str
+    pooled: bool
+    more: Mapping[str, float]
+
+
 def effect_of(
     family: Family,
     claim: str,
@@ -55,15 +65,15 @@ def effect_of(
     words: str,
     cells: Sequence[Cell],
     *,
-    levels: Sequence[float] | None = None,
+    levels: Collection[float] | None = None,
     seeds: Sequence[int] | None = None,
     caveat: str = "",
-    **more,
+    **more: Unpack[Further],
 ) -> Effect:
     """Put an effect together with the runs behind it.
 
     cells: all that could have entered; levels: those that did (all where None); seeds: those that entered, where
-    not all usable ones did.
+    not all usable ones did. more: further fields of the effect.
     """
     used = [cell for cell in cells if levels is None or cell.level in levels]
     numbers = [

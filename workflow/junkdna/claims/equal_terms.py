@@ -9,6 +9,7 @@ places on the way.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,10 +27,12 @@ OVERSHOOT = 0.5
 GAP, NEAR = 0.3, 0.05
 # Why a level of quantization has nothing to be compared with.
 BEYOND, APART = "beyond", "apart"
+# Damage and separation [R] of one family at a level of the other, or why there are none.
+Match = tuple[Array, Array] | str
 # Points of sparsity between two places at which a curve is looked at.
 GRAIN = 0.5
-COLUMNS = ("checkpoint", "family", "selection", "method", "control", "regime", "axis", "level")
-COLUMNS += ("effective_bits", "n_tasks", "n_seeds")
+COLUMNS: tuple[str, ...] = ("checkpoint", "family", "selection", "method", "control", "regime")
+COLUMNS += ("axis", "level", "effective_bits", "n_tasks", "n_seeds")
 COLUMNS += tuple(f"{name}{end}" for name in ("damage", "separation") for end in ("", "_low", "_high"))
 
 
@@ -63,7 +66,7 @@ def costs_of(family: Family, tasks: Sequence[str]) -> Costs:
     regime = family.curve_regime
     levels = common_levels(family, tasks, regime)
     cells = [[family.cells[task, regime, level] for task in tasks] for level in levels]
-    means = [[cell.mean for cell in row] for row in cells]
+    means = [[cell.known_mean for cell in row] for row in cells]
     kept = np.array(means).reshape(len(levels), len(tasks), family.replicates.size)
     bits = np.array([np.mean([cell.bits for cell in row]) for row in cells])
     return Costs(levels=levels, bits=bits, kept=kept)
@@ -96,7 +99,7 @@ def on_the_way(costs: Costs) -> tuple[Array, Array]:
     return places, curves
 
 
-def at_damage(costs: Costs, curves: Array, damage: Array) -> tuple[Array, Array] | str:
+def at_damage(costs: Costs, curves: Array, damage: Array) -> Match:
     """Damage and separation [R] where the curves do `damage` [R].
 
     curves: [G, k, R], from `on_the_way`. BEYOND the largest damage that was measured, and APART where no level lies
@@ -116,7 +119,7 @@ def at_damage(costs: Costs, curves: Array, damage: Array) -> tuple[Array, Array]
     return damage, scale[above - 1, column] + part * (scale[above, column] - scale[above - 1, column])
 
 
-def at_bits(costs: Costs, places: Array, curves: Array, bits: float) -> tuple[Array, Array] | str:
+def at_bits(costs: Costs, places: Array, curves: Array, bits: float) -> Match:
     """Damage and separation [R] at so many bits a weight; BEYOND the fewest that there are, or APART, as `at_damage`.
 
     places, curves: from `on_the_way`. Between two levels bits fall linearly with the share of the weights that is
@@ -146,8 +149,8 @@ def equal_terms_table(
     runs: pd.DataFrame,
     draws: Draws,
     replicates: Replicates,
-    axes: Mapping[str, Mapping],
-    recipes: Mapping[str, Mapping] | None = None,
+    axes: Mapping[str, Mapping[str, Any]],
+    recipes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
     """Damage and separation at every level, one row an axis of difficulty, checkpoint, family and level.
 
@@ -164,7 +167,7 @@ def equal_terms_table(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _rows(family: Family, axis: str, tasks: Sequence[str]) -> list[dict]:
+def _rows(family: Family, axis: str, tasks: Sequence[str]) -> list[dict[str, Any]]:
     costs, rows = costs_of(family, tasks), []
     regime = family.curve_regime
     for place, level in enumerate(costs.levels):

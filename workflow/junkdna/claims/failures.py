@@ -40,8 +40,9 @@ def fails_earlier(family: Family, axis: str, tasks: Sequence[str], margin: float
     seeds = min((int(cell.defined.sum()) for cell in used), default=0)
     runs = sum(int(cell.defined.sum()) for cell in used)
     left = sum(len(cell.seeds) for cell in cells) - runs
-    counts = {"n_seeds": seeds, "n_runs": runs, "n_left_out": left, "n_failed": 0}
-    return [replace(effect, judged=judged, pooled=False, **counts)]
+    return [
+        replace(effect, judged=judged, pooled=False, n_seeds=seeds, n_runs=runs, n_left_out=left, n_failed=0)
+    ]
 
 
 def _known(*cells: Cell) -> bool:

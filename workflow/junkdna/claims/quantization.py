@@ -6,12 +6,12 @@ which is what one may choose between, but where quantization does less damage it
 therefore a single row beside the claim and no second claim in the family that Holm corrects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from junkdna.claims.effects import Effect, effect_of, p_equivalent, said
-from junkdna.claims.equal_terms import APART, BEYOND, Costs, at_bits, at_damage, costs_of, on_the_way
+from junkdna.claims.equal_terms import APART, BEYOND, Costs, Match, at_bits, at_damage, costs_of, on_the_way
 from junkdna.tables.families import Family
 from junkdna.tables.runs import PATTERN
 
@@ -58,7 +58,7 @@ def quantization_differs(
         return []
     own, other = costs_of(quantized, tasks), costs_of(pruned, tasks)
     places, curves = on_the_way(other)
-    terms = {
+    terms: dict[tuple[str, str], list[Match]] = {
         ("quantization-differs", "mean damage"): [at_damage(other, curves, each) for each in own.damage],
         ("quantization-differs-bytes", "bytes"): [at_bits(other, places, curves, each) for each in own.bits],
     }
@@ -67,10 +67,11 @@ def quantization_differs(
     own_separation = own.separation
     for (claim, equal), matched in terms.items():
         used, caveat = _used(own, matched, equal, margin, quantized)
-        effect, more = None, {"n_axis": len(tasks)}
+        effect: Array | None = None
+        more: dict[str, float] = {"n_axis": len(tasks)}
         if used:
-            alone = np.mean(own_separation[used], axis=0)
-            effect = np.mean([matched[i][1] for i in used], axis=0) - alone
+            alone = np.mean(own_separation[list(used)], axis=0)
+            effect = np.mean([separation for _, separation in used.values()], axis=0) - alone
             more["p_tost"] = p_equivalent(alone, quantized.replicates, margin)
             caveat = (
                 f" Quantization alone costs {said(alone, quantized.replicates)} points a step (p that this is not "
@@ -79,22 +80,34 @@ def quantization_differs(
         words = f"On the axis {axis}, each step costs {{effect}} points more under {pruned.name} than under "
         words += f"{quantized.name} of the same {equal}"
         levels = {own.levels[i] for i in used} | set(other.levels)
-        common = {"levels": levels, "regime": quantized.curve_regime, "caveat": caveat, "more": more}
-        effects.append(effect_of(quantized, claim, axis, effect, words, cells, **common))
+        effects.append(
+            effect_of(
+                quantized,
+                claim,
+                axis,
+                effect,
+                words,
+                cells,
+                levels=levels,
+                caveat=caveat,
+                regime=quantized.curve_regime,
+                more=more,
+            )
+        )
     return effects
 
 
 def _used(
-    own: Costs, matched: Sequence[tuple[Array, Array] | None], equal: str, margin: float, quantized: Family
-) -> tuple[list[int], str]:
-    """Which quantized levels enter an effect, by place, and the sentences about them and the others.
+    own: Costs, matched: Sequence[Match], equal: str, margin: float, quantized: Family
+) -> tuple[dict[int, tuple[Array, Array]], str]:
+    """Which quantized levels enter an effect, and the sentences about them and the others.
 
-    matched: damage and separation of pruning [R] at each quantized level, or why there are none.
+    matched: damage and separation of pruning at each quantized level; returned of those that enter, by place.
     """
     beyond, apart = ([i for i, each in enumerate(matched) if each is why] for why in (BEYOND, APART))
-    reached = [i for i in range(len(matched)) if i not in beyond + apart]
-    mild = [i for i in reached if max(own.damage[i][0], matched[i][0][0]) <= margin]
-    used = [i for i in reached if i not in mild]
+    reached = {i: each for i, each in enumerate(matched) if not isinstance(each, str)}
+    mild = [i for i, (damage, _) in reached.items() if max(own.damage[i][0], damage[0]) <= margin]
+    used = {i: each for i, each in reached.items() if i not in mild}
     more_or_fewer = (
         "more damage than pruning does" if equal == "mean damage" else "fewer than pruning reaches"
     )
@@ -107,8 +120,8 @@ def _used(
     if not used:
         return used, f" No level to compare at.{words}"
     rounded, cut = (
-        said(np.mean([each[i] for i in used], axis=0), quantized.replicates)
-        for each in (own.damage, [pair[0] if i in used else None for i, pair in enumerate(matched)])
+        said(np.mean(each, axis=0), quantized.replicates)
+        for each in ([own.damage[i] for i in used], [theirs for theirs, _ in used.values()])
     )
     damage = f"the mean damage of both is {rounded} points"
     if equal != "mean damage":
@@ -116,5 +129,5 @@ def _used(
     return used, f" Compared at {_bits(own, used)} a weight, where {damage}.{words}"
 
 
-def _bits(own: Costs, places: Sequence[int]) -> str:
+def _bits(own: Costs, places: Iterable[int]) -> str:
     return ", ".join(f"{own.bits[i]:.3g}" for i in places) + " bits"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,10 @@ from junkdna.tables.runs import drops_table, runs_table
 def aggregate(
     folders: Sequence[Path],
     *,
-    expected: Iterable[Mapping],
+    expected: Iterable[Mapping[str, Any]],
     tasks: Mapping[str, Mapping[str, str]],
-    recipes: Mapping[str, Mapping],
-    axes: Mapping[str, Mapping],
+    recipes: Mapping[str, Mapping[str, Any]],
+    axes: Mapping[str, Mapping[str, Any]],
     labels: Mapping[str, np.ndarray] | None = None,
     draws: int = 2000,
     seed: int = 0,
@@ -35,8 +36,9 @@ def aggregate(
     the smallest difference in retention that matters. ValueError when the runs are not exactly those expected.
     """
     facts, stacks = read_runs(folders, tasks, expected, labels)
-    options = {"draws": draws, "seed": seed, "margin": margin}
-    return tables_of(facts, stacks, tasks=tasks, recipes=recipes, axes=axes, **options)
+    return tables_of(
+        facts, stacks, tasks=tasks, recipes=recipes, axes=axes, draws=draws, seed=seed, margin=margin
+    )
 
 
 def tables_of(
@@ -44,8 +46,8 @@ def tables_of(
     stacks: Mapping[str, Stack],
     *,
     tasks: Mapping[str, Mapping[str, str]],
-    recipes: Mapping[str, Mapping],
-    axes: Mapping[str, Mapping],
+    recipes: Mapping[str, Mapping[str, Any]],
+    axes: Mapping[str, Mapping[str, Any]],
     draws: int,
     seed: int,
     margin: float,

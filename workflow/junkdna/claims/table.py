@@ -8,6 +8,7 @@ runs that keep nothing.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,8 +57,8 @@ def claims_table(
     runs: pd.DataFrame,
     draws: Draws,
     replicates: Replicates,
-    axes: Mapping[str, Mapping],
-    recipes: Mapping[str, Mapping] | None = None,
+    axes: Mapping[str, Mapping[str, Any]],
+    recipes: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     margin: float = 0.02,
 ) -> pd.DataFrame:
@@ -97,8 +98,8 @@ def study_effects(
     runs: pd.DataFrame,
     draws: Draws,
     replicates: Replicates,
-    axes: Mapping[str, Mapping],
-    recipes: Mapping[str, Mapping] | None,
+    axes: Mapping[str, Mapping[str, Any]],
+    recipes: Mapping[str, Mapping[str, Any]] | None,
     margin: float,
     *,
     failed_keep_nothing: bool = False,
@@ -164,7 +165,9 @@ def _pooled(claim: str, effects: Sequence[Effect]) -> Effect | None:
         recipes=_one_or_all([each.recipes for each in chosen], "recipe families"),
         subject=_one_or_all([each.subject for each in chosen], "subjects"),
         words=f"Over {number}, {words}",
-        values=np.mean([each.values for each in measured], axis=0) if measured else None,
+        values=np.mean([values for each in measured if (values := each.values) is not None], axis=0)
+        if measured
+        else None,
         n_runs=sum(each.n_runs for each in measured),
         n_seeds=min((each.n_seeds for each in measured), default=0),
         n_left_out=sum(each.n_left_out for each in chosen),
@@ -180,7 +183,7 @@ def _one_or_all(names: Sequence[str], what: str) -> str:
     return kinds[0] if len(kinds) == 1 else f"{len(kinds)} {what}"
 
 
-def _row(effect: Effect, scope: str, replicates: Replicates, margin: float) -> dict:
+def _row(effect: Effect, scope: str, replicates: Replicates, margin: float) -> dict[str, Any]:
     value = low = high = p = np.nan
     needed, examples = None, False
     if effect.judged is not None:

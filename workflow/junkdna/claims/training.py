@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class Budgets:
     values: tuple[float, ...]
 
 
-def budgets_of(axes: Mapping[str, Mapping]) -> dict[str, Budgets]:
+def budgets_of(axes: Mapping[str, Mapping[str, Any]]) -> dict[str, Budgets]:
     """The axes of `vary: budget`, by the task that varies."""
     return {
         axis["task"]: Budgets(tasks=tuple(axis["tasks"]), values=tuple(map(float, axis["values"])))
@@ -40,8 +41,8 @@ def endless(times: Sequence[float], gaps: Array, decay: float) -> Array:
 
 def irreversible(family: Family, others: Sequence[Family], task: str, level: float) -> list[Effect]:
     """1 - retention after training, in the sparse and the regrow regime, at levels where both were run."""
-    cells = {regime: family.cells.get((task, regime, level)) for regime in ("sparse", "regrow")}
-    if None in cells.values():
+    keys = [(task, regime, level) for regime in ("sparse", "regrow")]
+    if not all(key in family.cells for key in keys):
         return []
     caveat = ONE_BUDGET + controls(family, others, task, level)
     return [
@@ -50,14 +51,14 @@ def irreversible(family: Family, others: Sequence[Family], task: str, level: flo
             "irreversible",
             task,
             None if cell.mean is None else 1 - cell.mean,
-            f"At {level:g} % on {task}, {{effect}} points are missing after training ({regime})",
+            f"At {level:g} % on {task}, {{effect}} points are missing after training ({cell.regime})",
             [cell],
             level=level,
-            regime=regime,
+            regime=cell.regime,
             caveat=caveat,
             pooled=family.speaks,
         )
-        for regime, cell in cells.items()
+        for cell in (family.cells[key] for key in keys)
     ]
 
 
@@ -78,7 +79,7 @@ def irreversible_by_budget(
         if len(at) < 2:
             continue
         cells = [family.cells[key] for key in at.values()]
-        gaps = np.stack([1 - cell.mean for cell in cells])
+        gaps = np.stack([1 - cell.known_mean for cell in cells])
         ends = [endless(list(at), gaps, decay) for decay in DECAYS]
         words = (
             f"At {level:g} % on {task}, {{effect}} points are missing at {max(at):g}x the training ({regime})"
@@ -88,9 +89,9 @@ def irreversible_by_budget(
             f"; endless training would leave {said(ends[0], family.replicates)} if the gap falls as 1/t, "
         )
         caveat += f"{said(ends[1], family.replicates)} as 1/sqrt(t)."
-        against = [first.cells[key].mean for key in at.values()]
-        if all(mean is not None for mean in against):
-            against = 1 - np.stack(against)
+        means = [mean for key in at.values() if (mean := first.cells[key].mean) is not None]
+        if len(means) == len(at):
+            against = 1 - np.stack(means)
             caveat += f" {_by_budget(against, list(at), 'the dense run of the first budget')}."
         out.append(
             effect_of(

@@ -1,6 +1,7 @@
 """From an effect and its interval to a verdict and a sentence that a reader can quote."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def with_failed(claims: pd.DataFrame, other: pd.DataFrame, margin: float) -> pd.
     return pd.concat([claims, pd.DataFrame(added, index=claims.index)], axis=1)
 
 
-def _about(row: Mapping) -> tuple:
+def _about(row: Mapping[str, Any]) -> tuple[Any, ...]:
     if row["scope"] == "primary":
         return row["scope"], row["claim"]
     level = None if pd.isna(row["level"]) else row["level"]
@@ -87,7 +88,7 @@ def _about(row: Mapping) -> tuple:
     )
 
 
-def _verdict_of(row: Mapping, margin: float) -> str:
+def _verdict_of(row: Mapping[str, Any], margin: float) -> str:
     return verdict(
         row["effect"],
         row["low"],
@@ -117,12 +118,12 @@ def judge(claims: pd.DataFrame, margin: float) -> pd.DataFrame:
     return judged
 
 
-def corrected_p(row: Mapping) -> float:
+def corrected_p(row: Mapping[str, Any]) -> float:
     """The p that a row is judged by: corrected over the rows of its scope."""
     return row["p_holm"] if row["scope"] == "primary" else row["p_bh"]
 
 
-def summarise(claims: pd.DataFrame) -> list[dict]:
+def summarise(claims: pd.DataFrame) -> list[dict[str, Any]]:
     """Count the verdicts of each claim, in one row with claim, regime, question, verdict, counts, sentence.
 
     claims: from `claims_table`. verdict: of the claim as a whole, where it was judged; else the one that all single
@@ -156,7 +157,7 @@ def summarise(claims: pd.DataFrame) -> list[dict]:
     return out
 
 
-def _sentence(row: dict, margin: float, decided: str) -> str:
+def _sentence(row: dict[str, Any], margin: float, decided: str) -> str:
     who = f"{row['checkpoint']}, {row['recipes']}"
     if decided == "not measured":
         asked = f"{QUESTIONS[row['claim']]}, {row['subject']}"
@@ -176,7 +177,7 @@ def _sentence(row: dict, margin: float, decided: str) -> str:
     )
 
 
-def _if_failed(row: Mapping) -> str:
+def _if_failed(row: Mapping[str, Any]) -> str:
     """What the verdict would be if failed runs had kept nothing; empty where none failed."""
     if not row["n_failed"]:
         return ""
@@ -191,7 +192,7 @@ def _interval(value: float, low: float, high: float) -> str:
     return f"{points(value)} [{points(low)}, {points(high)}]"
 
 
-def _what_would_do(row: dict, margin: float, decided: str) -> str:
+def _what_would_do(row: dict[str, Any], margin: float, decided: str) -> str:
     if decided == "too few seeds":
         needed = row["seeds_needed"]
         if np.isnan(needed) or needed <= row["n_seeds"]:

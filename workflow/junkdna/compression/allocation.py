@@ -12,7 +12,7 @@ from junkdna.compression.selection import count_removed
 OWL_RANGE, OWL_OUTLIER = 0.08, 5.0
 
 
-def erk_allocation(shapes: Mapping[str, tuple[int, int]], per_mille: int) -> dict[str, int]:
+def erk_allocation(shapes: Mapping[str, tuple[int, ...]], per_mille: int) -> dict[str, int]:
     """Keep of each layer a share that is proportional to (outputs + inputs) / (outputs * inputs).
 
     The Erdos-Renyi-kernel allocation (Mocanu et al., Nature Communications 2018; Evci et al., RigL, ICML 2020, section

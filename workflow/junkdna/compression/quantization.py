@@ -161,7 +161,7 @@ def effective_bits(columns: int, spec: QuantSpec) -> float:
     return spec.bits + groups * (SCALE_BITS + (0 if spec.symmetric else spec.bits)) / columns
 
 
-def mean_bits(shapes: Mapping[str, tuple[int, int]], spec: QuantSpec) -> float:
+def mean_bits(shapes: Mapping[str, tuple[int, ...]], spec: QuantSpec) -> float:
     """Bits that a weight takes on average over matrices [outputs, inputs], scales and zeros included."""
     bits = sum(prod(shape) * effective_bits(shape[1], spec) for shape in shapes.values())
     return bits / sum(prod(shape) for shape in shapes.values())

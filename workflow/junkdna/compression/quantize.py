@@ -25,8 +25,9 @@ def quantize_weights(
     """
     if not weights:
         raise ValueError("quantization: this checkpoint has no weight to quantize")
+    statistics = statistics or {}
     if spec.method == "gptq":
-        check_statistics(statistics or {}, "factors", weights, "gptq")
+        check_statistics(statistics, "factors", weights, "gptq")
     quantized = {}
     for name, weight in weights.items():
         matrix = as_matrix(weight.detach(), input_dims[name]).float()

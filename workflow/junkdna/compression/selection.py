@@ -6,6 +6,7 @@ as packed bits (see `masks.pack`), a bit set where the weight stays.
 """
 
 from collections.abc import Mapping
+from functools import reduce
 
 import numpy as np
 from torch import Tensor
@@ -45,7 +46,7 @@ def select_global(
     tensor and to the weights that share a bin with the cut: under 1 % as a rule, 7 bytes each.
     """
     ranking = ranking or build_ranking(weights, spec.score, spec.seed)
-    counts = sum(ranking[name].numpy() for name in weights)
+    counts = reduce(np.add, (ranking[name].numpy() for name in weights))
     num_removed = count_removed(int(counts.sum()), spec.per_mille)
     return _remove_lowest(weights, ranking[BINS].numpy(), counts, num_removed, spec)
 
@@ -69,7 +70,8 @@ def select_counts(
 ) -> tuple[Packed, dict[str, float | None]]:
     """Remove the `removed[name]` lowest of each tensor; see `select_global`, with one threshold a tensor."""
     ranking = ranking or build_ranking(weights, spec.score, spec.seed)
-    packed, thresholds = {}, {}
+    packed: Packed = {}
+    thresholds: dict[str, float | None] = {}
     for name, weight in weights.items():
         bits, thresholds[name] = _remove_lowest(
             {name: weight}, ranking[BINS].numpy(), ranking[name].numpy(), removed[name], spec

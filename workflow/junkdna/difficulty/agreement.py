@@ -6,6 +6,7 @@ Shapes: T tasks, "size" replicates. Every comparison is of values that were turn
 import math
 from collections.abc import Iterable, Mapping
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,7 @@ def agreement_table(
 
 
 def order_table(
-    estimates: Iterable[Estimate], axes: Mapping[str, Mapping], replicates: Replicates
+    estimates: Iterable[Estimate], axes: Mapping[str, Mapping[str, Any]], replicates: Replicates
 ) -> pd.DataFrame:
     """Set the order of each axis against the order that each measure implies.
 
@@ -99,7 +100,7 @@ def order_sentences(orders: pd.DataFrame, *, verdicts: Iterable[str] = ("contrad
     return orders.loc[orders["verdict"].isin(list(verdicts)), "sentence"].tolist()
 
 
-def _order(tasks: list[str], turned: Array, replicates: Replicates) -> dict:
+def _order(tasks: list[str], turned: Array, replicates: Replicates) -> dict[str, Any]:
     """Compare the order of `tasks` with `turned` [T, size], larger = harder."""
     steps = np.diff(turned, axis=0)
     low, _ = interval(steps, replicates)
@@ -126,7 +127,7 @@ def _order(tasks: list[str], turned: Array, replicates: Replicates) -> dict:
     }
 
 
-def _sentence(row: Mapping, unit: str) -> str:
+def _sentence(row: Mapping[str, Any], unit: str) -> str:
     """What a reader can quote."""
     subject = f"the order of the axis {row['axis']}, {row['asserted']} (easy to hard)"
     share = f"the full order holds in {row['share']:.0%} of the resamples"

@@ -6,6 +6,7 @@ Shapes: R runs, N null-input runs, S seeds, n examples. "size" is the replicate 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ class Outcomes:
 
 
 def read_outcomes(
-    runs: pd.DataFrame, predictions: Sequence[Path], nulls: Iterable[tuple[Mapping, Path]] = ()
+    runs: pd.DataFrame, predictions: Sequence[Path], nulls: Iterable[tuple[Mapping[str, Any], Path]] = ()
 ) -> dict[tuple[str, str], Outcomes]:
     """Read the predictions of all runs of a study, by (checkpoint, task).
 
@@ -116,7 +117,7 @@ def _gather(runs: pd.DataFrame, paths: list[Path], nulls: list[tuple[int, Path]]
     )
 
 
-def _keys(runs: pd.DataFrame) -> list[dict]:
+def _keys(runs: pd.DataFrame) -> list[dict[str, Any]]:
     return runs[list(KEYS)].to_dict("records")
 
 
@@ -130,7 +131,7 @@ def example_means(values: Array, example_id: Array, replicates: Replicates, seed
     return spread(np.concatenate(blocks, axis=-1), replicates)
 
 
-def _read(path: Path, run: Mapping, *, lengths: bool = False) -> pd.DataFrame:
+def _read(path: Path, run: Mapping[str, Any], *, lengths: bool = False) -> pd.DataFrame:
     columns = ["example_id", "target", "prediction", "loss", *["scores"] * lengths]
     table = read_table(path, columns=columns)
     metadata = table.attrs[METADATA_KEY]

@@ -20,7 +20,7 @@ def confidence_map(tables: Mapping[int, pd.DataFrame]) -> tuple[Array, Array, Ar
     tables: seed -> rows (example_id, epoch, confidence), in the order of the seeds. Variability is NaN with a
     single epoch. ValueError when the seeds trained on different examples, or an epoch lacks some.
     """
-    maps = []
+    maps: list[pd.DataFrame] = []
     for seed, table in tables.items():
         wide = table.pivot(index="example_id", columns="epoch", values="confidence").sort_index()
         if wide.isna().to_numpy().any():

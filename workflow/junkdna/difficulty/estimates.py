@@ -4,9 +4,10 @@ What a measure is stands in its own file; here the cached predictions are put in
 train are left out, except where the measure is a cost that they belong to (code length, learning curve).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,7 @@ class Study:
     """
 
     tasks: Mapping[str, Mapping[str, str]]
-    axes: Mapping[str, Mapping]
+    axes: Mapping[str, Mapping[str, Any]]
     human: Mapping[str, float]
     confidences: Mapping[tuple[str, str], Mapping[int, pd.DataFrame]]
     replicates: Replicates
@@ -103,7 +104,9 @@ def _undefined(outcomes: Outcomes, measure: str, study: Study, note: str) -> Est
     )
 
 
-def _estimator(outcomes: Outcomes, seeds: list[int], n_examples: int | None = None):
+def _estimator(
+    outcomes: Outcomes, seeds: list[int], n_examples: int | None = None
+) -> Callable[..., Estimate]:
     """A function (measure, values, note) -> Estimate of this task from these seeds."""
 
     def make(measure: str, values: Array, note: str = "") -> Estimate:
@@ -225,7 +228,7 @@ def _of_runs(levels: list[Outcomes], study: Study) -> list[Estimate]:
     return out
 
 
-def _subjects(outcomes: Outcomes) -> dict[tuple, int]:
+def _subjects(outcomes: Outcomes) -> dict[tuple[Any, ...], int]:
     """(recipe, regime, seed) -> row, of the runs that trained."""
     columns = ["recipe", "regime", "seed"]
     trained = outcomes.runs[outcomes.runs["trained"]]

@@ -41,7 +41,8 @@ def learning_exponent(sizes: Array, errors: Array) -> tuple[Array, Array, Array]
         trial = np.clip(best + around, 0.0, MAX_EXPONENT)
         step *= 2 / (FINE - 1)
     scale, floor, _ = _linear(share, held, best, free)
-    return tuple(np.where(defined, values, np.nan) for values in (scale, best, floor))
+    scale, best, floor = (np.where(defined, values, np.nan) for values in (scale, best, floor))
+    return scale, best, floor
 
 
 def _linear(share: Array, errors: Array, exponent: Array, free: bool) -> tuple[Array, Array, Array]:

@@ -81,7 +81,7 @@ def task_difficulty(
     correct: [R, n]; seeds: the training seed of each run. Anew fitted without each seed; to first order
     (`Rasch.influence`) in the weights of the examples.
     """
-    weights, seeds = seed_weights(replicates), np.asarray(seeds)
+    weights, of_seed = seed_weights(replicates), np.asarray(seeds)
 
     def drawn(chosen: Array) -> Array:
         if chosen.sum() < 2:
@@ -91,10 +91,10 @@ def task_difficulty(
         return fitted.task + moved - fitted.influence.sum()
 
     values = drawn(np.ones(len(seeds), dtype=bool))
-    for left_out in sorted(set(seeds.tolist())):
+    for left_out in sorted(set(of_seed.tolist())):
         gone = weights[left_out] == 0
         if gone.any():
-            values = np.where(gone, drawn(seeds != left_out), values)
+            values = np.where(gone, drawn(of_seed != left_out), values)
     return values
 
 

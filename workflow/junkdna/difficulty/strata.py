@@ -17,6 +17,7 @@ Shapes: R runs, S seeds, n examples, 3 strata (easy, middle, hard).
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ def strata_table(outcomes: Mapping[tuple[str, str], Outcomes], study: Study) -> 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _task_rows(outcomes: Outcomes, study: Study) -> list[dict]:
+def _task_rows(outcomes: Outcomes, study: Study) -> list[dict[str, Any]]:
     dense = dict(zip(outcomes.seeds(outcomes.dense()), outcomes.dense(), strict=True))
     information = _information(outcomes, dense, study)
     strata = cross_fitted_strata(information)
@@ -104,7 +105,7 @@ def _task_rows(outcomes: Outcomes, study: Study) -> list[dict]:
 
 
 def _cell_rows(
-    key: dict,
+    key: dict[str, Any],
     drawn: Mapping[str, Array],
     bits: list[float],
     replicates: Replicates,
@@ -112,7 +113,7 @@ def _cell_rows(
     *,
     n_seeds: int,
     n: int,
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     # [measure, 3 strata and their contrasts, size]: one interval call for the cell.
     values = np.stack(
         [

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,11 +19,11 @@ def measure_difficulty(
     runs: pd.DataFrame,
     predictions: Sequence[Path],
     *,
-    nulls: Iterable[tuple[Mapping, Path]] = (),
-    confidences: Iterable[tuple[Mapping, Path]] = (),
+    nulls: Iterable[tuple[Mapping[str, Any], Path]] = (),
+    confidences: Iterable[tuple[Mapping[str, Any], Path]] = (),
     human: Mapping[str, float],
     tasks: Mapping[str, Mapping[str, str]],
-    axes: Mapping[str, Mapping],
+    axes: Mapping[str, Mapping[str, Any]],
     draws: int = 2000,
     seed: int = 0,
 ) -> dict[str, pd.DataFrame]:

@@ -69,6 +69,6 @@ def difficulty_table(estimates: Iterable[Estimate], replicates: Replicates) -> p
     table = pd.DataFrame(rows)
     tasks = list(dict.fromkeys(zip(table["checkpoint"], table["task"], strict=True)))
     order = [
-        (tasks.index((row["checkpoint"], row["task"])), list(MEASURES).index(row["measure"])) for row in rows
+        (tasks.index((each.checkpoint, each.task)), list(MEASURES).index(each.measure)) for each in estimates
     ]
     return table.iloc[sorted(range(len(rows)), key=order.__getitem__)].reset_index(drop=True)

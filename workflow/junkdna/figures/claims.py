@@ -51,7 +51,7 @@ def claims_figure(claims: pd.DataFrame, *, title: str) -> alt.TopLevelMixin:
     )
     y = alt.Y("question:N", sort=order, title=None, axis=alt.Axis(labelLimit=300, grid=True))
     x = alt.X("effect:Q", title="effect, points of retention (positive speaks for the claim)")
-    tooltip = ["subject", "recipes", "regime", "level", "verdict"]
+    tooltip: list[str | alt.Tooltip] = ["subject", "recipes", "regime", "level", "verdict"]
     tooltip += [alt.Tooltip(name, format=".1f") for name in ("effect", "low", "high")]
     margin = pd.DataFrame({"margin": [100 * float(claims["margin"].iloc[0])]})
     layers = [

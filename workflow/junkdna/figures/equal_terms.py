@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from junkdna.figures.panels import CUT, colour_and_shape
+from junkdna.figures.panels import CUT, Panel, colour_and_shape
 from junkdna.figures.style import GREY, INK, SHAPES, difficulty_colours, said, theme
 from junkdna.study.specs import WEIGHT_BITS
 from junkdna.tables.retention import is_dense
@@ -105,7 +105,7 @@ def equal_damage_figure(terms: pd.DataFrame, *, title: str) -> alt.TopLevelMixin
 
 def _bytes_panel(
     cells: pd.DataFrame, ends: tuple[float, float], *, color: alt.Color, shape: alt.Shape
-) -> alt.LayerChart:
+) -> Panel:
     """One family. ends: the most and the fewest bits of the figure."""
     rows = cells[["task", "recipe", "bits", "n_trained", "n_seeds"]].copy()
     for end in ("", "_low", "_high"):
@@ -135,7 +135,7 @@ def _bytes_panel(
     )
 
 
-def _damage_panel(rows: pd.DataFrame, *, color: alt.Color, shape: alt.Shape) -> alt.LayerChart:
+def _damage_panel(rows: pd.DataFrame, *, color: alt.Color, shape: alt.Shape) -> Panel:
     """One checkpoint."""
     starts = rows.drop_duplicates("name").assign(level=0.0, damage=0.0, separation=0.0)
     lines = pd.concat([starts, rows])[["name", "kind", "level", "damage", "separation"]]

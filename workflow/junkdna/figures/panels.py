@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 
 from junkdna.figures.style import CROSS, GREY, REGIME_LOOKS
 
+# What `alt.layer` returns: of our layers, none of which has facets of its own, always the first.
+Panel = alt.LayerChart | alt.FacetChart
 # Crosses stand this far right of their level, or the mean would hide them.
 ASIDE = 2.5
 # Intervals of retention, in %, are drawn no further than this: of three seeds that differ they go far.
@@ -28,7 +31,7 @@ def performance_panel(
     color: alt.Color,
     shape: alt.Shape,
     names: Mapping[float, str] | None = None,
-) -> alt.LayerChart:
+) -> Panel:
     """Draw one curve a task over the level; the parameters `show` and `picked` belong to the whole figure.
 
     names: of the levels, where they are numbers of bits and no shares of weights removed.
@@ -50,7 +53,7 @@ def performance_panel(
     floor = floor.transform_calculate(shown="show == 'score' ? datum.chance : 0")
     y = alt.Y("shown:Q", title=None, scale=alt.Scale(zero=False))
     grey_or_task = alt.when("show == 'score'").then(color).otherwise(alt.value(GREY))
-    common = {"x": level("level", names), "y": y, "color": color}
+    common: dict[str, Any] = {"x": level("level", names), "y": y, "color": color}
     layers = [
         floor.mark_rule(strokeDash=[4, 4]).encode(y=y, color=grey_or_task, opacity=_faded(0.8, 0.1)),
         lines.mark_area().encode(
@@ -87,7 +90,7 @@ def regime_panel(
     first: bool,
     color: alt.Color,
     shape: alt.Shape,
-) -> alt.LayerChart:
+) -> Panel:
     """Draw one task under the regimes `names`; `first` carries the labels of the y axis.
 
     Regimes are set a little apart along the level, or their bars would hide each other.
@@ -125,12 +128,12 @@ def regime_panel(
 
 def dense_panel(
     cells: pd.DataFrame, order: list[str], keys: list[str], *, left: float, color: alt.Color, shape: alt.Shape
-) -> alt.LayerChart:
+) -> Panel:
     """Draw the dense scores of one checkpoint: the score under the first key, chance under the second.
 
     cells: with a column `name` for the rows, drawn in `order`. left: where the axis starts.
     """
-    x = {
+    x: dict[str, Any] = {
         "scale": alt.Scale(domain=[left, 1], nice=False),
         "axis": alt.Axis(format=".1f", tickCount=10, labelFlush=False),
         "title": "score",
@@ -139,7 +142,12 @@ def dense_panel(
     rows = cells[
         ["name", "task", "metric", "score", "score_low", "score_high", "chance", "n_seeds", "n_trained"]
     ]
-    tooltip = ["task:N", "metric:N", *_numbers("score", "score_low", "score_high", "chance"), *_counts()]
+    tooltip: list[str | alt.Tooltip] = [
+        "task:N",
+        "metric:N",
+        *_numbers("score", "score_low", "score_high", "chance"),
+        *_counts(),
+    ]
     base = alt.Chart(_data(rows)).encode(y=y, tooltip=tooltip)
     layers = [
         base.mark_rule(strokeWidth=3, color=REGIME_LOOKS["freeze"][0]).encode(
@@ -176,8 +184,15 @@ def level(column: str, names: Mapping[float, str] | None = None) -> alt.X:
 
 def legend(title: str | None) -> alt.Legend:
     """A legend in a row above the panels."""
-    place = {"orient": "top", "direction": "horizontal", "titleOrient": "left", "columns": 6, "offset": 12}
-    return alt.Legend(title=title, symbolOpacity=1, **place)
+    return alt.Legend(
+        title=title,
+        symbolOpacity=1,
+        orient="top",
+        direction="horizontal",
+        titleOrient="left",
+        columns=6,
+        offset=12,
+    )
 
 
 def colour_and_shape(
@@ -198,17 +213,17 @@ def _data(table: pd.DataFrame) -> pd.DataFrame:
     return table.round(dict.fromkeys(table.select_dtypes("float"), 5)).reset_index(drop=True)
 
 
-def _faded(full: float, faint: float) -> dict:
+def _faded(full: float, faint: float) -> Mapping[str, Any]:
     """Opacity that falls for the tasks that are not picked in the legend."""
     return alt.condition(alt.selection_point(name="picked"), alt.value(full), alt.value(faint))
 
 
-def _about_cell() -> list:
+def _about_cell() -> list[str | alt.Tooltip]:
     ends = [f"{name}_trained{end}" for name in ("retention", "score") for end in ("", "_low", "_high")]
     return ["task:N", "regime:N", "level:Q", "metric:N", *_numbers(*ends, "chance"), *_counts()]
 
 
-def _about_run() -> list:
+def _about_run() -> list[str | alt.Tooltip]:
     keys = ["task:N", "recipe:N", "regime:N", "seed:Q"]
     return [*keys, *_numbers("raw_retention", "score"), "outcome:N"]
 

@@ -44,7 +44,9 @@ def performance(
         panel = performance_panel(lines, dots, color=color, shape=shape, names=_bits(lines, curve))
         panels.append(panel.properties(title=_panel_title(_name(curve), offset=8), **size))
     panels[0] = panels[0].add_params(alt.selection_point(name="picked", fields=["task"], bind="legend"))
-    names = {"options": ["retention", "score"], "labels": ["retention", "raw score"], "name": "y axis: "}
+    switch = alt.binding_radio(
+        options=["retention", "score"], labels=["retention", "raw score"], name="y axis: "
+    )
     subtitle = [
         f"Line: mean of the runs that trained. Band: {_interval(chosen)}{_cut(chosen)}. Dot: one run.",
         f"{FAILED} Dashed: chance.",
@@ -53,7 +55,7 @@ def performance(
     return (
         alt.concat(*panels, columns=2, spacing=30)
         .resolve_scale(color="shared", shape="shared", y="shared", x="shared")
-        .add_params(alt.param(name="show", value="retention", bind=alt.binding_radio(**names)))
+        .add_params(alt.param(name="show", value="retention", bind=switch))
         .properties(title=alt.TitleParams(title, subtitle=subtitle), config=theme())
     )
 

@@ -4,7 +4,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from junkdna.figures.panels import colour_and_shape
+from junkdna.figures.panels import Panel, colour_and_shape
 from junkdna.figures.style import GREY, SHAPES, SOFT, theme
 from junkdna.tables.runs import PATTERN
 
@@ -50,7 +50,7 @@ def perplexity_figure(cells: pd.DataFrame, runs: pd.DataFrame, task: str, *, tit
     )
 
 
-def _row(chosen: pd.DataFrame, dense: pd.DataFrame, kind: str) -> alt.TopLevelMixin:
+def _row(chosen: pd.DataFrame, dense: pd.DataFrame, kind: str) -> alt.HConcatChart:
     """One kind of compression: a panel a checkpoint, with a legend of its own."""
     chosen = chosen.assign(method=chosen["family"].str.removesuffix("-nm"))
     # A curve stops at its last point inside; higher values are in the table.
@@ -70,7 +70,7 @@ def _row(chosen: pd.DataFrame, dense: pd.DataFrame, kind: str) -> alt.TopLevelMi
 
 def _panel(
     rows: pd.DataFrame, dense: pd.DataFrame, kind: str, color: alt.Color, shape: alt.Shape, *, first: bool
-) -> alt.LayerChart:
+) -> Panel:
     whole, unigram = float(dense["perplexity"].iloc[0]), float(dense["unigram"].iloc[0])
     top = 1.15 * max(rows["perplexity"].max(), whole)
     columns = ["recipe", "method", "selection", "level", "bits", "perplexity", "low", "high"]

@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from junkdna.figures.panels import legend, level, percent
+from junkdna.figures.panels import Panel, legend, level, percent
 from junkdna.figures.style import CROSS, GREY, REGIME_LOOKS, SHAPES, difficulty_colours, theme
 
 Y_TITLE = "show == 'retention' ? 'retention: % of the dense score above chance' : '% of the dense score'"
@@ -38,7 +38,9 @@ def overlay(table: pd.DataFrame, values: pd.DataFrame, figure: str) -> alt.TopLe
         chart = _panel(ours, theirs[theirs["panel"] == panel], y=y, color=color, shape=shape)
         title = alt.TitleParams(f"{panel}; {checkpoint}", fontSize=13, fontWeight="normal", offset=6)
         panels.append(chart.properties(title=title, width=325, height=240))
-    names = {"options": ["percent", "retention"], "labels": ["% of dense", "retention"], "name": "y axis: "}
+    switch = alt.binding_radio(
+        options=["percent", "retention"], labels=["% of dense", "retention"], name="y axis: "
+    )
     subtitle = [
         _models(own),
         "Filled: this study, mean of all runs, collapsed ones too; 95 % band over seeds and examples, cut at the edge.",
@@ -47,7 +49,7 @@ def overlay(table: pd.DataFrame, values: pd.DataFrame, figure: str) -> alt.TopLe
     return (
         alt.concat(*panels, columns=2, spacing=30)
         .resolve_scale(color="shared", shape="shared", y="shared", x="shared")
-        .add_params(alt.param(name="show", value="percent", bind=alt.binding_radio(**names)))
+        .add_params(alt.param(name="show", value="percent", bind=switch))
         .properties(title=alt.TitleParams(f"Beside the paper: {figure}", subtitle=subtitle), config=theme())
     )
 
@@ -56,7 +58,7 @@ def _keys(series: list[str]) -> tuple[alt.Color, alt.Shape]:
     """Colour and shape of the series: those of the regimes, or easy to hard."""
     if set(series) <= set(REGIME_LOOKS):
         series = [name for name in REGIME_LOOKS if name in series]
-        colours, shapes = zip(*(REGIME_LOOKS[name] for name in series), strict=True)
+        colours, shapes = (list(each) for each in zip(*(REGIME_LOOKS[name] for name in series), strict=True))
         title = "regime:"
     else:
         # Of two colours the ends of the scale, whichever of the two is there.
@@ -64,8 +66,7 @@ def _keys(series: list[str]) -> tuple[alt.Color, alt.Shape]:
         colours = [dict(zip(known, difficulty_colours(len(known)), strict=True))[name] for name in series]
         shapes = [SHAPES[known.index(name) % len(SHAPES)] for name in series]
         title = "task of the pair:" if known == ["easy", "hard"] else "share of the training data:"
-    scales = (alt.Scale(domain=series, range=list(each)) for each in (colours, shapes))
-    color, shape = scales
+    color, shape = (alt.Scale(domain=series, range=each) for each in (colours, shapes))
     return (
         alt.Color("series:N", scale=color, sort=series, legend=legend(title)),
         alt.Shape("series:N", scale=shape, sort=series, legend=legend(title)),
@@ -90,7 +91,7 @@ def _scale(ours: pd.DataFrame, theirs: pd.DataFrame) -> alt.Scale:
 
 def _panel(
     ours: pd.DataFrame, theirs: pd.DataFrame, *, y: alt.Y, color: alt.Color, shape: alt.Shape
-) -> alt.LayerChart:
+) -> Panel:
     """One panel of the paper: their curves below, ours above."""
     mine = alt.Chart(_data(ours[OURS]))
     for end in ("", "_low", "_high"):
@@ -130,13 +131,13 @@ def _panel(
     return alt.layer(*layers)
 
 
-def _about_ours() -> list:
+def _about_ours() -> list[str | alt.Tooltip]:
     numbers = [f"{name}{end}" for name in ("percent", "retention") for end in ("", "_low", "_high")]
     numbers += ["paper_percent", "paper_retention", "score", "fail_rate"]
     return ["task:N", "recipe:N", "regime:N", "level:Q", "n_seeds:Q", *_numbers(*numbers)]
 
 
-def _about_theirs() -> list:
+def _about_theirs() -> list[str | alt.Tooltip]:
     words = {"collapsed": "collapsed training", "comparable": "comparable", "reason": "why not"}
     about = [alt.Tooltip(f"{name}:N", title=title) for name, title in words.items()]
     return ["task:N", "regime:N", "level:Q", *_numbers("percent", "retention"), *about]

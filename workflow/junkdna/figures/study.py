@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -17,7 +18,7 @@ from junkdna.study.regimes import CURVED
 def study_figures(
     cells: pd.DataFrame,
     runs: pd.DataFrame,
-    axes: Mapping[str, Mapping],
+    axes: Mapping[str, Mapping[str, Any]],
     only: str | None = None,
     terms: pd.DataFrame | None = None,
 ) -> dict[str, alt.TopLevelMixin]:

@@ -32,7 +32,7 @@ BAR = "M-0.22,-1.2L0.22,-1.2L0.22,1.2L-0.22,1.2Z"
 GREY, INK, SOFT = "#8a8f98", "#24292f", "#57606a"
 
 
-def theme() -> dict:
+def theme() -> dict[str, Any]:
     """Vega-Lite configuration shared by all figures (light; a page may restyle the SVG text by CSS)."""
     return {
         "background": "white",
@@ -93,13 +93,15 @@ def said(words: str, *, title: str) -> alt.TopLevelMixin:
     return chart.properties(title=title, width=560, height=30, config=theme())
 
 
-def spec(chart: alt.TopLevelMixin) -> dict:
+def spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """Return the chart as Vega-Lite JSON with its data, however many rows (Altair's own limit is 5,000)."""
     with alt.data_transformers.enable("default", max_rows=None):
         return chart.to_dict()
 
 
-def save(chart: alt.TopLevelMixin | dict, path: str | Path, about: Mapping[str, Any] | None = None) -> None:
+def save(
+    chart: alt.TopLevelMixin | dict[str, Any], path: str | Path, about: Mapping[str, Any] | None = None
+) -> None:
     """Write a chart, whole or not at all, in the format that the suffix names: .html, .svg, .png or .json.
 
     HTML is self-contained (the libraries are inlined). JSON is sealed; about: what it says of how it was made.

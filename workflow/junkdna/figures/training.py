@@ -44,7 +44,7 @@ def budget_figure(
             axis=alt.Axis(values=times, format="d"),
         )
         y = alt.Y("gap:Q", title="gap to dense of the same budget, points")
-        tooltip = ["regime", "times", "n_trained", "n_seeds"]
+        tooltip: list[str | alt.Tooltip] = ["regime", "times", "n_trained", "n_seeds"]
         tooltip += [alt.Tooltip(name, format=".1f") for name in ("gap", "gap_low", "gap_high")]
         panels.append(
             alt.layer(

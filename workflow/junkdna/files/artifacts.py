@@ -6,9 +6,13 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from junkdna.files.seals import BLANK, DamagedFileError, check_seal, content_digest, seal
+
+if TYPE_CHECKING:
+    # At run time pandas is there where a table is made; a dry run has none.
+    import pandas as pd
 
 METADATA_KEY = "junkdna"
 # Under which key a JSON file and the metadata of tensors hold their seal.
@@ -86,7 +90,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:120]
 
 
-def write_table(path: str | Path, table, metadata: Mapping[str, Any] | None = None) -> None:
+def write_table(path: str | Path, table: "pd.DataFrame", metadata: Mapping[str, Any] | None = None) -> None:
     """Write a DataFrame as sealed Parquet; `metadata` (JSON-able) goes into the schema under `METADATA_KEY`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -102,7 +106,7 @@ def write_table(path: str | Path, table, metadata: Mapping[str, Any] | None = No
         seal(temporary)
 
 
-def read_table(path: str | Path, columns: list[str] | None = None):
+def read_table(path: str | Path, columns: list[str] | None = None) -> "pd.DataFrame":
     """Read Parquet into a DataFrame; the metadata of `write_table` is in `.attrs[METADATA_KEY]`.
 
     DamagedFileError where the file is not what was written.

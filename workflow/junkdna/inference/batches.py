@@ -5,6 +5,7 @@ Shapes: S sequences and E examples of a batch, W its width (longest sequence), O
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ def load_data(tokens: Tokens, device: torch.device, *, left: bool = False) -> Da
     first = np.arange(len(lengths) + 1) if tokens.options is None else tokens.options.numpy()
     if len(first) < 2:
         raise ValueError("the split holds no example; at least one is needed")
-    moved = {
+    moved: dict[str, Any] = {
         field.name: value.to(device)
         for field in fields(tokens)
         if isinstance(value := getattr(tokens, field.name), Tensor)
@@ -95,7 +96,9 @@ def order_epoch(
 def order_evaluation(data: Data, *, max_tokens: int) -> list[np.ndarray]:
     """Return batches, widest examples first, of at most `max_tokens` padded tokens (or of one example)."""
     widths, counts = data.widths, data.counts
-    batches, batch, sequences = [], [], 0
+    batches: list[np.ndarray] = []
+    batch: list[int] = []
+    sequences = 0
     for example in np.argsort(-widths, kind="stable"):
         if batch and (sequences + counts[example]) * widths[batch[0]] > max_tokens:
             batches.append(np.array(batch))

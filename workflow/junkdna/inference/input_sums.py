@@ -19,7 +19,7 @@ class Sums:
         self.norms: dict[str, Tensor] = {}
         self.hessians: dict[str, Tensor] = {}
         self.waiting: dict[str, list[Tensor]] = {}
-        self.latest: tuple[Tensor | None, int, Tensor | None] = (None, 0, None)
+        self.latest: tuple[Tensor, int, Tensor] | None = None
         self.summed: tuple[list[Tensor], dict[str, Tensor]] = ([], {})
         self.length = self.padded = 0
 
@@ -30,9 +30,10 @@ class Sums:
     def add(self, name: str, inputs: Tensor) -> None:
         """Add the inputs [..., width] of one product."""
         # Queries, keys and values read the same tensor; it may be written to afterwards, so its rows are copied.
-        if inputs is not self.latest[0] or inputs._version != self.latest[1]:
-            self.latest = (inputs, inputs._version, self._rows(inputs))
-        rows = self.latest[2]
+        latest = self.latest
+        if latest is None or inputs is not latest[0] or inputs._version != latest[1]:
+            latest = self.latest = (inputs, inputs._version, self._rows(inputs))
+        rows = latest[2]
         if len(rows):
             waiting = self.waiting.setdefault(name, [])
             waiting.append(rows)
@@ -43,7 +44,7 @@ class Sums:
         """Sum up what still waits."""
         for name in list(self.waiting):
             self._sum_up(name)
-        self.latest, self.summed = (None, 0, None), ([], {})
+        self.latest, self.summed = None, ([], {})
 
     def _rows(self, inputs: Tensor) -> Tensor:
         """All inputs as rows, float32, but for places that the model itself added to the end of the sequence."""
@@ -88,7 +89,7 @@ def one_by_one(model: PreTrainedModel) -> Iterator[None]:
 def padded_lengths(model: PreTrainedModel, sums: Sums) -> Iterator[None]:
     """Note how long the model itself makes a sequence: some fill it up to whole windows of attention."""
 
-    def note(_: nn.Module, given: tuple) -> None:
+    def note(_: nn.Module, given: tuple[Tensor, ...]) -> None:
         sums.padded = given[0].numel()
 
     handles = []

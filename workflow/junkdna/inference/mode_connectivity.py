@@ -16,7 +16,7 @@ from junkdna.inference.label_scale import Scale
 from junkdna.inference.padding import load_for
 from junkdna.inference.precision import choose_precision
 from junkdna.inference.predict import predict
-from junkdna.models.load import load_classifier
+from junkdna.models.load import load_classifier, on_device
 from junkdna.models.solution import misfits, solution_of
 from junkdna.statistics.metrics import score
 from junkdna.tasks.tokens import Tokens
@@ -43,14 +43,14 @@ def interpolate(
     """
     place, scale = torch.device(device), Scale.of(train)
     regression = validation.format == "regression"
-    model = load_classifier(checkpoint, validation.num_labels, 0, regression=regression).to(place)
+    model = on_device(load_classifier(checkpoint, validation.num_labels, 0, regression=regression), place)
     model.config.use_cache = False
     data = load_for(model, scale.shrink(validation), ask=False)
     weights = solution_of(model)
-    ends = [_placed(name, end, weights) for name, end in (("dense", dense), ("other", other))]
+    starts, ends = _placed("dense", dense, weights), _placed("other", other, weights)
     path, losses = [], []
     for alpha in np.arange(STEPS + 1) / STEPS:
-        _mix(weights, *ends, float(alpha))
+        _mix(weights, starts, ends, float(alpha))
         table = scale.restore(predict(model, data, choose_precision(precision, place)), validation)
         finite = np.isfinite(table["prediction"]).all() and np.isfinite(table["loss"]).all()
         value = score(metric, table["target"], table["prediction"])[0] if finite else np.nan

@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 from junkdna.inference.batches import Data, load_data, pad_sequences
-from junkdna.inference.token_limits import check_tokens
+from junkdna.inference.token_limits import check_tokens, token_rows
 from junkdna.models.load import set_padding
 from junkdna.tasks.tokens import Tokens
 
@@ -92,9 +92,8 @@ def _padding_token(model: PreTrainedModel, wanted: int) -> int:
     """
     text = model.config.get_text_config()
     end = getattr(text, "eos_token_id", None) if getattr(model.config, "is_encoder_decoder", False) else None
-    try:
-        rows = model.get_input_embeddings().weight.shape[0]
-    except (NotImplementedError, AttributeError):  # of a model without a table of tokens
+    rows = token_rows(model)
+    if rows is None:
         return wanted
     choices = (wanted, getattr(text, "pad_token_id", None), 0, 1)
     return next(token for token in choices if token is not None and 0 <= token < rows and token != end)

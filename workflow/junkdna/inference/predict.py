@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 from junkdna.inference.batches import Data, order_evaluation, pad_batches
 from junkdna.inference.objective import losses_of, scores_of
 from junkdna.inference.precision import autocast
+from junkdna.tasks.tokens import Tokens
 
 # Padded tokens of a batch: enough to fill a GPU, little enough for the caches and memory of a small machine.
 MAX_TOKENS = {"cpu": 4096, "cuda": 65536}
@@ -38,7 +39,7 @@ def predict(model: PreTrainedModel, data: Data, precision: str) -> pd.DataFrame:
     return _table(tokens, rows, torch.cat(losses).float().cpu().numpy()[back])
 
 
-def _table(tokens, rows: list[np.ndarray], losses: np.ndarray) -> pd.DataFrame:
+def _table(tokens: Tokens, rows: list[np.ndarray], losses: np.ndarray) -> pd.DataFrame:
     target = tokens.label.cpu().numpy().astype(np.float64)
     if tokens.format == "regression":
         prediction = np.array([row[0] for row in rows], dtype=np.float64)

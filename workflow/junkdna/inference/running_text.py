@@ -23,6 +23,7 @@ from junkdna.inference.run import Run
 from junkdna.inference.token_limits import check_tokens
 from junkdna.models.compressed import apply_recipe, body_footprint
 from junkdna.models.decoder import load_causal
+from junkdna.models.load import on_device
 from junkdna.study.regimes import REGIMES, check_pair
 from junkdna.tasks.tokens import Tokens
 
@@ -44,7 +45,7 @@ def evaluate(run: Run) -> Result:
             f"regime: {run.regime!r} trains, and a task of format lm has nothing to train on; legal: zero-shot, dense"
         )
     start, device = time.perf_counter(), run.device
-    model = load_causal(run.checkpoint).to(device)
+    model = on_device(load_causal(run.checkpoint), device)
     applied = apply_recipe(model, run.recipe, run.compressed)
     precision = choose_precision(run.spec.precision, device)
     check_tokens(model, run.validation)

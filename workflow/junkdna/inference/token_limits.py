@@ -3,8 +3,6 @@
 On a CPU such a look-up is an IndexError without a word of the cause, on a GPU it ends the process.
 """
 
-import math
-
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -15,21 +13,26 @@ POSITIONS = ("position_embeddings", "wpe", "embed_positions")
 SEGMENTS = "token_type_embeddings"
 
 
+def token_rows(model: PreTrainedModel) -> int | None:
+    """How many tokens the model has a row of its embedding for; None of a model without such a table."""
+    try:
+        return len(model.get_input_embeddings().get_parameter("weight"))
+    except (NotImplementedError, AttributeError):
+        return None
+
+
 def check_tokens(model: PreTrainedModel, tokens: Tokens) -> None:
     """Raise ValueError for a token, the padding, a segment or a length beyond the tables of the model."""
     where = f"checkpoint {model.name_or_path}: {type(model).__name__}"
-    try:
-        rows = model.get_input_embeddings().weight.shape[0]
-    except NotImplementedError:  # of a model without a table of tokens
-        rows = math.inf
+    rows = token_rows(model)
     lengths = tokens.offsets.diff()
     largest, longest = int(tokens.input_ids.max()), int(lengths.max())
     mixed = (
         "the tokenizer and the weights are not of one checkpoint, or tokens were added to the tokenizer alone"
     )
-    if largest >= rows:
+    if rows is not None and largest >= rows:
         raise ValueError(f"{where} has {rows} tokens, 0 to {rows - 1}; found token {largest}: {mixed}")
-    if tokens.pad_id >= rows and int(lengths.min()) < longest:
+    if rows is not None and tokens.pad_id >= rows and int(lengths.min()) < longest:
         raise ValueError(
             f"{where} has {rows} tokens, 0 to {rows - 1}; padding is token {tokens.pad_id}: {mixed}"
         )

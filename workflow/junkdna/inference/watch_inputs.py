@@ -33,7 +33,11 @@ class Watch(TorchFunctionMode):
         self.pointers = {weight.parameter.untyped_storage().data_ptr() for weight in found.values()}
 
     def __torch_function__(
-        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         look = LOOKS.get(func)
@@ -135,7 +139,7 @@ def _first(value: Any) -> Any:
     return value[0] if isinstance(value, tuple | list) else value
 
 
-LOOKS = {
+LOOKS: dict[Callable[..., Any], Callable[..., None]] = {
     functional.linear: Watch.linear,
     functional.conv1d: Watch.conv1d,
     torch.einsum: Watch.einsum,

@@ -10,8 +10,9 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import IO
 
-_held = []
+_held: list[IO[str]] = []
 
 
 def take_device(gpus: int, folder: Path | None = None) -> str:

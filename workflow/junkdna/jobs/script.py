@@ -7,6 +7,7 @@ import re
 import sys
 import traceback
 from pathlib import Path
+from types import TracebackType
 
 from junkdna.jobs import warm
 
@@ -38,9 +39,9 @@ def start() -> None:
     os.close(file)
     faulthandler.enable()
 
-    def report(kind, error, trace) -> None:
+    def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         traceback.print_exception(kind, error, trace)
-        print(f"error: {error or kind.__name__}  (full log: {log})", file=_terminal)
+        print(f"error: {str(error) or kind.__name__}  (full log: {log})", file=_terminal)
 
     sys.excepthook = report
 

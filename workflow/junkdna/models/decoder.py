@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM, PreTrainedModel
 
-from junkdna.models.load import load_weights, read_config, unfit
+from junkdna.models.load import load_weights, missing_from, read_config, unfit
 
 TAKES = "take a decoder such as gpt2 or llama"
 
@@ -25,8 +25,8 @@ def load_causal(checkpoint_dir: str | Path, *, dtype: torch.dtype = torch.float3
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise unfit(checkpoint_dir, config, "causal language model", TAKES)
     model = load_weights(AutoModelForCausalLM, checkpoint_dir, config, 0, dtype)
-    if model.missing_from_checkpoint:
-        lacking = ", ".join(sorted(model.missing_from_checkpoint)[:3])
+    if missing := missing_from(model):
+        lacking = ", ".join(sorted(missing)[:3])
         raise ValueError(
             f"checkpoint {checkpoint_dir}: it lacks {lacking}, so it cannot predict tokens; {TAKES}"
         )

@@ -135,11 +135,22 @@ def load_weights(
     return model
 
 
+def missing_from(model: "PreTrainedModel") -> frozenset[str]:
+    """The parameters that the checkpoint of a model did not carry; none of a model that was not loaded here."""
+    return getattr(model, "missing_from_checkpoint", frozenset())
+
+
+def on_device(model: "PreTrainedModel", device: torch.device) -> "PreTrainedModel":
+    """The model, moved to `device`."""
+    model.to(device)  # type: ignore[arg-type]  # transformers wraps the method in what mypy takes for a function
+    return model
+
+
 def _take_tied_embedding(checkpoint_dir: Path, model: "PreTrainedModel", info: Mapping[str, Any]) -> None:
     """Some decoders with tied weights store them as the output layer alone, which a classifier has not."""
     if not getattr(model.config, "tie_word_embeddings", False):
         return
-    embedding = model.get_input_embeddings().weight
+    embedding = model.get_input_embeddings().get_parameter("weight")
     names = [name for name, parameter in model.named_parameters() if parameter is embedding]
     if not set(names) & info["missing_keys"]:
         return

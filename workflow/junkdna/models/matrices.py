@@ -7,10 +7,14 @@ docs/architectures.md says so in words and counts them over all architectures.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # Largest share of the body in weights of no known kind; above it an architecture is refused.
 TOLERANCE = 0.005
@@ -112,7 +116,7 @@ class Body:
         return known / max(known + sum(self.unknown.values()), 1)
 
 
-def body_of(model: nn.Module) -> tuple[str, nn.Module]:
+def body_of(model: "PreTrainedModel") -> tuple[str, nn.Module]:
     """The base model under a head, and its name in the model."""
     name = model.base_model_prefix
     # Some text models of larger families name the place that they have there, not the one that they have here.
@@ -120,7 +124,7 @@ def body_of(model: nn.Module) -> tuple[str, nn.Module]:
     return name, getattr(model, name)
 
 
-def survey_body(model: nn.Module, absent: frozenset[str] = frozenset()) -> Body:
+def survey_body(model: "PreTrainedModel", absent: Set[str] = frozenset()) -> Body:
     """Find the matrices of the body. absent: names of parameters that the checkpoint does not carry."""
     prefix, base = body_of(model)
     # A weight shared with an embedding is an embedding, one shared by two layers counts once.
@@ -147,11 +151,11 @@ def survey_body(model: nn.Module, absent: frozenset[str] = frozenset()) -> Body:
     return body
 
 
-def find_matrices(model: nn.Module, absent: frozenset[str] = frozenset()) -> dict[str, PrunableWeight]:
+def find_matrices(model: "PreTrainedModel", absent: Set[str] = frozenset()) -> dict[str, PrunableWeight]:
     """The matrices of the body, see `survey_body`; ValueError where more than TOLERANCE of its weights are unknown."""
     body = survey_body(model, absent)
     if body.coverage < 1 - TOLERANCE:
-        names = sorted(body.unknown, key=body.unknown.get, reverse=True)
+        names = sorted(body.unknown, key=body.unknown.__getitem__, reverse=True)
         raise ValueError(
             f"{type(model).__name__}: {1 - body.coverage:.1%} of the weights of its body are parameters of which it is "
             f"not known how they multiply ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}), so a level "
@@ -231,7 +235,8 @@ def _matrices_of(layer: nn.Module, part: str, parameter: Tensor) -> dict[str, Pr
         return {"": PrunableWeight(parameter, BY_HEAD[kind, part], (shape[0], shape[1] * shape[2]))}
     if (kind, part) in STACKS:
         if len(shape) == 2:  # experts below one another
-            shape = (layer.moe_num_experts, shape[0] // layer.moe_num_experts, shape[1])
+            experts: Any = layer.moe_num_experts  # a number, which the types of a module do not tell
+            shape = (experts, shape[0] // experts, shape[1])
         return _stack(parameter, STACKS[kind, part], shape)
     if hasattr(layer, "is_transposed") and parameter.ndim == 3:
         # What transformers marks as experts (`use_experts_implementation`): gate_up_proj or up_proj, and down_proj.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors import safe_open
 
-from junkdna.models.load import find_weight_files, load_body
+from junkdna.models.load import find_weight_files, load_body, missing_from
 from junkdna.models.matrices import PrunableWeight, find_matrices
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def prunable_weights(model: "PreTrainedModel", scope: str) -> dict[str, Prunable
             if parameter.ndim == 2 and not any(part in name for part in SPARED)
         }
     assert scope == "body", scope
-    return find_matrices(model, getattr(model, "missing_from_checkpoint", frozenset()))
+    return find_matrices(model, missing_from(model))
 
 
 def read_body(checkpoint_dir: str | Path) -> dict[str, PrunableWeight]:

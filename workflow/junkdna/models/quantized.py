@@ -43,8 +43,9 @@ def find_body(
 
 def placed(quantized: Quantized, device: torch.device) -> Quantized:
     """The same on `device`."""
-    parts = (quantized.codes, quantized.scales, quantized.zeros, quantized.codebook)
-    return Quantized(*(None if part is None else part.to(device) for part in parts))
+    codes, scales, zeros = (part.to(device) for part in (quantized.codes, quantized.scales, quantized.zeros))
+    codebook = None if quantized.codebook is None else quantized.codebook.to(device)
+    return Quantized(codes, scales, zeros, codebook)
 
 
 def check_fit(quantized: Mapping[str, Quantized], matrices: Mapping[str, Tensor]) -> None:

@@ -8,9 +8,11 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SCRIPTS = PACKAGE.parent / "scripts"
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @cache
@@ -45,9 +47,8 @@ def _normalised(path: Path) -> tuple[str, tuple[str, ...]]:
     return ast.unparse(tree), imports
 
 
-def _has_docstring(node: ast.AST) -> bool:
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None
+def _has_docstring(node: ast.AST) -> TypeGuard[Documented]:
+    return isinstance(node, Documented) and ast.get_docstring(node, clean=False) is not None
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

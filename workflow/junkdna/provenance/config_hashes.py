@@ -32,7 +32,9 @@ def short_hash(value: Any) -> str:
 
 
 def hash_parts(
-    config: Mapping[str, Any], recipes: Mapping[str, Mapping], local: Mapping[str, Mapping[str, str]]
+    config: Mapping[str, Any],
+    recipes: Mapping[str, Mapping[str, Any]],
+    local: Mapping[str, Mapping[str, str]],
 ) -> dict[str, dict[str, str]]:
     """The hashes of everything in the config: part -> slug (see `made_of`) -> hash.
 
@@ -79,10 +81,10 @@ def hash_parts(
     return parts
 
 
-def _depth(slug: str, recipes: Mapping[str, Mapping]) -> int:
-    depth = 0
-    while slug := copied_mask(recipes[slug]):
-        depth += 1
+def _depth(slug: str, recipes: Mapping[str, Mapping[str, Any]]) -> int:
+    depth, copied = 0, copied_mask(recipes[slug])
+    while copied:
+        depth, copied = depth + 1, copied_mask(recipes[copied])
     return depth
 
 

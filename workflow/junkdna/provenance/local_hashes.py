@@ -34,7 +34,7 @@ def local_hashes(config: Mapping[str, Any], cache: Path) -> dict[str, dict[str, 
     """
     known = _read(cache)
     found: dict[str, dict[str, str]] = {}
-    fresh: dict[str, dict[str, Any]] = {}
+    fresh: dict[str, Mapping[str, Any]] = {}
     for owner, files in _sources(config, known):
         hashes = {}
         for name, path in files.items():

@@ -21,7 +21,10 @@ FAILURES = {
 
 
 def study_cautions(
-    runs: pd.DataFrame, claims: pd.DataFrame, axes: Mapping[str, Mapping], orders: pd.DataFrame | None = None
+    runs: pd.DataFrame,
+    claims: pd.DataFrame,
+    axes: Mapping[str, Mapping[str, Any]],
+    orders: pd.DataFrame | None = None,
 ) -> list[str]:
     """List the sentences that hold for this study; a study without a weakness gets none.
 
@@ -92,7 +95,7 @@ def _seeds(runs: pd.DataFrame, claims: pd.DataFrame) -> list[str]:
     return out
 
 
-def _unmatched(runs: pd.DataFrame, axes: Mapping[str, Mapping]) -> list[str]:
+def _unmatched(runs: pd.DataFrame, axes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     out = []
     for name, axis in axes.items():
         own = runs[runs["task"].isin(axis["tasks"]) & is_dense(runs)]

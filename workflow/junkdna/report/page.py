@@ -77,7 +77,7 @@ def render(
     template: Path,
     study: str,
     tables: Mapping[str, pd.DataFrame],
-    charts: Mapping[str, dict],
+    charts: Mapping[str, dict[str, Any]],
     provenance: Mapping[str, Any],
     cautions: Sequence[str] = (),
     notice: str = "",
@@ -91,7 +91,6 @@ def render(
     above everything, such as that the study is a toy world.
     """
     import jinja2
-    import vl_convert
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
@@ -119,25 +118,33 @@ def render(
         runs=run_rows(tables["runs"]),
         provenance=_sections({key: value for key, value in provenance.items() if key != "config"}),
         config=_yaml(provenance["config"]) if "config" in provenance else "",
-        bundle=_inside_script(vl_convert.javascript_bundle(vl_version=version)) if figures else "",
+        bundle=_bundle(version) if figures else "",
         specs=json.dumps({figure["name"]: figure["spec"] for figure in figures}).replace("<", "\\u003c"),
     )
 
 
-def _extra(name: str, table: pd.DataFrame) -> dict:
+def _bundle(version: str) -> str:
+    """What draws figures in a browser, as one script."""
+    import vl_convert
+
+    libraries = vl_convert.javascript_bundle(vl_version=version)  # type: ignore[call-arg]  # its stub asks for more
+    return _inside_script(libraries)
+
+
+def _extra(name: str, table: pd.DataFrame) -> dict[str, Any]:
     """A section with a table, and its sentences where the table has some."""
     title, caption, rows = EXTRA[name]
     sentences = list(table["sentence"]) if "sentence" in table else []
     return {"name": name, "title": title, "caption": caption, "table": rows(table), "sentences": sentences}
 
 
-def _figures_of(claim: Mapping, charts: Mapping[str, dict]) -> list[str]:
+def _figures_of(claim: Mapping[str, Any], charts: Mapping[str, dict[str, Any]]) -> list[str]:
     """The figures that show what a claim is about."""
     kinds = ("claims", *SHOWN_BY.get(claim["claim"], ("performance-",)))
     return [name for name in charts if name.startswith(kinds)]
 
 
-def _figure(name: str, spec: dict) -> dict:
+def _figure(name: str, spec: dict[str, Any]) -> dict[str, Any]:
     """A chart with words for those who do not see it: its title and subtitle."""
     title = spec.get("title")
     if not title:
@@ -175,12 +182,12 @@ def _facts(runs: pd.DataFrame) -> str:
     )
 
 
-def _claims_of(claims: pd.DataFrame, summary: dict) -> list[dict]:
+def _claims_of(claims: pd.DataFrame, summary: dict[str, Any]) -> list[dict[str, Any]]:
     chosen = claims[(claims["claim"] == summary["claim"]) & (claims["regime"] == summary["regime"])]
     return chosen.loc[chosen["scope"] == "cell", ["verdict", "sentence"]].to_dict("records")
 
 
-def _sections(provenance: Mapping[str, Any]) -> list[dict]:
+def _sections(provenance: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Sections of name and value; deeper mappings become dotted names, anything else text."""
     return [
         {"name": name, "rows": _flat(content) if isinstance(content, Mapping) else [("", str(content))]}
@@ -212,7 +219,7 @@ def _inside_script(code: str) -> str:
     return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
-def _listed(value: Any) -> list:
+def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 

@@ -7,11 +7,22 @@ import numpy as np
 import pandas as pd
 
 DASH = "\N{EN DASH}"
-TEXT = ("checkpoint", "recipe", "family", "selection", "task", "regime", "state", "metric", "resampled")
-TEXT += ("stratum", "note", "axis", "measure", "verdict", "asserted", "implied", "figure", "label")
+TEXT: tuple[str, ...] = ("checkpoint", "recipe", "family", "selection", "task", "regime", "state", "metric")
+TEXT += (
+    "resampled",
+    "stratum",
+    "note",
+    "axis",
+    "measure",
+    "verdict",
+    "asserted",
+    "implied",
+    "figure",
+    "label",
+)
 
 
-def cell_rows(cells: pd.DataFrame) -> dict:
+def cell_rows(cells: pd.DataFrame) -> dict[str, Any]:
     """Header and formatted rows of the table of cells."""
     columns = {
         "checkpoint": cells["checkpoint"],
@@ -39,7 +50,7 @@ def cell_rows(cells: pd.DataFrame) -> dict:
     return _table(columns)
 
 
-def run_rows(runs: pd.DataFrame) -> dict:
+def run_rows(runs: pd.DataFrame) -> dict[str, Any]:
     """Header and formatted rows of the table of runs."""
     columns = {
         "checkpoint": runs["checkpoint"],
@@ -63,7 +74,7 @@ def run_rows(runs: pd.DataFrame) -> dict:
     return _table(columns)
 
 
-def curve_rows(curves: pd.DataFrame) -> dict:
+def curve_rows(curves: pd.DataFrame) -> dict[str, Any]:
     """Header and rows of s50 and s90, by the logistic and by the isotonic fit."""
     columns = {name: curves[name] for name in ("checkpoint", "family", "selection", "task", "regime")}
     for name in ("s50", "s50_isotonic", "s90", "s90_isotonic"):
@@ -74,7 +85,7 @@ def curve_rows(curves: pd.DataFrame) -> dict:
     return _table(columns)
 
 
-def _level(row: Mapping, name: str) -> str:
+def _level(row: Mapping[str, Any], name: str) -> str:
     """A level with its limits; a limit beyond the sweep is left open."""
     side = row[f"{name}_reached"]
     if side != "reached":
@@ -85,7 +96,7 @@ def _level(row: Mapping, name: str) -> str:
     return f"{row[name]:.1f} [{left}, {right}]"
 
 
-def difficulty_rows(difficulty: pd.DataFrame) -> dict:
+def difficulty_rows(difficulty: pd.DataFrame) -> dict[str, Any]:
     """Header and rows of difficulty: a row a checkpoint and task, a column a measure that is known somewhere."""
     known = difficulty[difficulty["value"].notna()]
     shown = known.assign(
@@ -102,7 +113,7 @@ def difficulty_rows(difficulty: pd.DataFrame) -> dict:
     return _table(columns)
 
 
-def order_rows(orders: pd.DataFrame) -> dict:
+def order_rows(orders: pd.DataFrame) -> dict[str, Any]:
     """Header and rows of the orders of the axes against the measures."""
     columns = {
         name: orders[name] for name in ("checkpoint", "axis", "measure", "verdict", "asserted", "implied")
@@ -114,7 +125,7 @@ def order_rows(orders: pd.DataFrame) -> dict:
     return _table(columns)
 
 
-def equal_terms_rows(terms: pd.DataFrame) -> dict:
+def equal_terms_rows(terms: pd.DataFrame) -> dict[str, Any]:
     """Header and rows of damage and separation by level, from `equal_terms_table`."""
     columns = {name: terms[name] for name in ("checkpoint", "family", "selection", "axis", "regime")}
     columns["level %"] = _numbers(terms["level"], ".4g")
@@ -125,7 +136,7 @@ def equal_terms_rows(terms: pd.DataFrame) -> dict:
     return _table(columns)
 
 
-def strata_rows(strata: pd.DataFrame) -> dict:
+def strata_rows(strata: pd.DataFrame) -> dict[str, Any]:
     """Header and rows of the terciles of examples within a task, and their contrasts."""
     columns = {name: strata[name] for name in ("checkpoint", "recipe", "task", "regime", "stratum")}
     columns["accuracy"] = _intervals(strata, "accuracy", 1, ".3f")
@@ -136,7 +147,7 @@ def strata_rows(strata: pd.DataFrame) -> dict:
     return _table(columns)
 
 
-def barrier_rows(connectivity: pd.DataFrame) -> dict:
+def barrier_rows(connectivity: pd.DataFrame) -> dict[str, Any]:
     """Header and rows of the barriers between dense and compressed solutions."""
     columns = {name: connectivity[name] for name in ("checkpoint", "recipe", "task", "regime")}
     columns["seeds"] = _numbers(connectivity["seeds"], ".0f")
@@ -147,7 +158,7 @@ def barrier_rows(connectivity: pd.DataFrame) -> dict:
     return _table(columns)
 
 
-def replication_rows(summary: pd.DataFrame) -> dict:
+def replication_rows(summary: pd.DataFrame) -> dict[str, Any]:
     """Header and rows of the comparison with the paper, a row a figure, checkpoint and measure."""
     columns: dict[str, Any] = {}
     for name in summary.columns.drop("sentence"):
@@ -158,7 +169,7 @@ def replication_rows(summary: pd.DataFrame) -> dict:
     return _table(columns)
 
 
-def _table(columns: Mapping[str, Any]) -> dict:
+def _table(columns: Mapping[str, Any]) -> dict[str, Any]:
     header = [{"name": name, "numeric": name not in TEXT} for name in columns]
     return {"header": header, "rows": list(zip(*columns.values(), strict=True))}
 

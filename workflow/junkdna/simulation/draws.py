@@ -15,6 +15,7 @@ the same examples share: their predictions are correlated, as real ones are.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,13 +66,15 @@ def logistic(level: float, middle: float, width: float = 8.0) -> float:
     return float(1 / (1 + np.exp((level - middle) / width)))
 
 
-def recipe(family: str, level: float, *, method: str = "prune", **more: object) -> dict:
+def recipe(family: str, level: float, *, method: str = "prune", **more: object) -> dict[str, Any]:
     """An expanded recipe, as far as the tables look at it; `more` adds keys (`like`, `selection`)."""
     selection = {"selection": "global"} if method == "prune" else {}
     return {"family": family, "level": float(level), "method": method, **selection, **more}
 
 
-def sweep(family: str, levels: Iterable[float], *, method: str = "prune", like: str = "") -> dict[str, dict]:
+def sweep(
+    family: str, levels: Iterable[float], *, method: str = "prune", like: str = ""
+) -> dict[str, dict[str, Any]]:
     """Recipes of a family at several levels. like: the sweep whose layers' sparsities a random mask copies."""
     made = {}
     for level in levels:
@@ -84,11 +87,11 @@ def sweep(family: str, levels: Iterable[float], *, method: str = "prune", like: 
 def design(
     *,
     tasks: Iterable[str],
-    recipes: Mapping[str, Mapping],
+    recipes: Mapping[str, Mapping[str, Any]],
     seeds: Sequence[int],
-    retention: Callable[[dict], float],
+    retention: Callable[[dict[str, Any]], float],
     regimes: Sequence[str] = ("sparse",),
-    collapse: Callable[[dict], float] = lambda run: 0.0,
+    collapse: Callable[[dict[str, Any]], float] = lambda run: 0.0,
     checkpoint: str = "simulated",
 ) -> pd.DataFrame:
     """List the runs of a study with their truth, one row a run.
@@ -117,7 +120,7 @@ def design(
 
 def simulate(
     runs: pd.DataFrame,
-    tasks: Mapping[str, Mapping],
+    tasks: Mapping[str, Mapping[str, Any]],
     *,
     examples: int,
     rng: np.random.Generator,
@@ -134,7 +137,7 @@ def simulate(
     return facts_of(runs, tasks, examples), stacks_of(runs, tasks, examples=examples, rng=rng, spread=spread)
 
 
-def facts_of(runs: pd.DataFrame, tasks: Mapping[str, Mapping], examples: int) -> pd.DataFrame:
+def facts_of(runs: pd.DataFrame, tasks: Mapping[str, Mapping[str, Any]], examples: int) -> pd.DataFrame:
     """The rows of `metrics.parquet`; nothing in them is drawn, and training losses tell nothing."""
     facts = runs[[*KEYS, "family", "level"]].reset_index(drop=True)
     same = {
@@ -159,7 +162,7 @@ def facts_of(runs: pd.DataFrame, tasks: Mapping[str, Mapping], examples: int) ->
 
 def stacks_of(
     runs: pd.DataFrame,
-    tasks: Mapping[str, Mapping],
+    tasks: Mapping[str, Mapping[str, Any]],
     *,
     examples: int,
     rng: np.random.Generator,
@@ -193,7 +196,7 @@ def stacks_of(
 
 
 def _shares(
-    runs: pd.DataFrame, tasks: Mapping[str, Mapping], spread: Spread, rng: np.random.Generator
+    runs: pd.DataFrame, tasks: Mapping[str, Mapping[str, Any]], spread: Spread, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """The share of examples that each run knows, and how its training failed (empty: it did not): [runs] each."""
     unknown = sorted(set(runs["task"]) - set(tasks))

@@ -5,6 +5,7 @@ All are nulls of the claims they name, and their truth is exact, whichever runs 
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -32,20 +33,41 @@ APART = {"magnitude": {60: 0.85, 80: 0.97}, "rtn": {60: 0.3, 80: 0.55}}
 PLATEAU = (0.2, 0.8)
 
 
-def alike(name: str, *, regimes: tuple[str, ...] = ("freeze",), quantized: bool = False, **more) -> Scenario:
-    """All tasks (and both kinds of compression, if asked for) fall alike; `more` replaces fields of the scenario."""
+def alike(
+    name: str,
+    *,
+    regimes: tuple[str, ...] = ("freeze",),
+    quantized: bool = False,
+    described: Mapping[str, Mapping[str, Any]] = TASKS,
+    collapse: Callable[[Mapping[str, Any]], float] | None = None,
+) -> Scenario:
+    """All tasks (and both kinds of compression, if asked for) fall alike."""
     base = equal_curves()
-    words = f"{name}; all fall alike" + ", quantized too" * quantized
-    common = {"regimes": regimes, "quantized": quantized, "axes": AXIS, **more}
-    return replace(base, name=words, nulls=_asked(base.nulls, regimes, quantized), **common)
+    return replace(
+        base,
+        name=f"{name}; all fall alike" + ", quantized too" * quantized,
+        nulls=_asked(base.nulls, regimes, quantized),
+        regimes=regimes,
+        quantized=quantized,
+        axes=AXIS,
+        described=described,
+        collapse=collapse,
+    )
 
 
-def _unlost(name: str, regimes: tuple[str, ...], described: Mapping[str, Mapping]) -> Scenario:
+def _unlost(name: str, regimes: tuple[str, ...], described: Mapping[str, Mapping[str, Any]]) -> Scenario:
     """Nothing is lost by pruning on any task of the axis."""
     base = nothing_lost()
-    common = {"tasks": DIFFICULTY, "regimes": regimes, "quantized": False, "axes": AXIS}
-    nulls = _asked(base.nulls, regimes, quantized=False)
-    return replace(base, name=f"{name}; nothing is lost", nulls=nulls, described=described, **common)
+    return replace(
+        base,
+        name=f"{name}; nothing is lost",
+        nulls=_asked(base.nulls, regimes, quantized=False),
+        described=described,
+        tasks=DIFFICULTY,
+        regimes=regimes,
+        quantized=False,
+        axes=AXIS,
+    )
 
 
 def _asked(claims: tuple[str, ...], regimes: tuple[str, ...], quantized: bool) -> tuple[str, ...]:
@@ -55,7 +77,7 @@ def _asked(claims: tuple[str, ...], regimes: tuple[str, ...], quantized: bool) -
     return tuple(claim for claim in claims if needs.get(claim, True))
 
 
-def described_with(**tasks: Mapping) -> dict[str, Mapping]:
+def described_with(**tasks: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The usual tasks, some of them replaced or with other entries."""
     return TASKS | {name: {**TASKS[name], **each} for name, each in tasks.items()}
 
@@ -63,7 +85,7 @@ def described_with(**tasks: Mapping) -> dict[str, Mapping]:
 def hard_fails(kind: str, *, rate: float = 0.4, always: bool = False, quantized: bool = False) -> Scenario:
     """Trainings of the hard task of unequal classes fail at up to a rate, or all of them from 60 % on."""
 
-    def of(run: Mapping) -> float:
+    def of(run: Mapping[str, Any]) -> float:
         if run["task"] != HARD:
             return 0.0
         if not always:
@@ -106,7 +128,7 @@ def spread_apart(*, lost: bool) -> Scenario:
 def twins_fail(number: int | None) -> Scenario:
     """The dense runs of the hard task fail: all, or as many seeds, the first ones."""
 
-    def of(run: Mapping) -> float:
+    def of(run: Mapping[str, Any]) -> float:
         failed = run["task"] == HARD and run["regime"] == "dense"
         return float(failed and (number is None or run["seed"] < number))
 
@@ -124,7 +146,7 @@ def harder_fails(rate: float) -> Scenario:
     """Trainings of the hard task fail at a rate under compression, of the middle one at half of it: a true claim."""
     place = {task: index / (len(DIFFICULTY) - 1) for index, task in enumerate(DIFFICULTY)}
 
-    def of(run: Mapping) -> float:
+    def of(run: Mapping[str, Any]) -> float:
         return rate * place[run["task"]] if run["level"] else 0.0
 
     base = alike(f"hard fails at {rate:.0%}, easy never", regimes=(), collapse=of)
@@ -154,7 +176,7 @@ def curved(
     """
     place = {task: index - 1 for index, task in enumerate(DIFFICULTY)}
 
-    def truth(run: Mapping) -> float:
+    def truth(run: Mapping[str, Any]) -> float:
         damage = damages[run["family"]][int(run["level"])] if run["level"] else 0.0
         apart = shape(damage)
         if run["family"] == "magnitude":

@@ -7,6 +7,8 @@ studies hard to judge (failing trainings, unequal classes, curved damage ...) is
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from junkdna.simulation.draws import design, logistic, recipe, sweep
 from junkdna.simulation.simulated_runs import chance_of, floor_of, slope_of
 
 # Three metrics with three chance levels; the budget axis trains the second task longer.
-TASKS = {
+TASKS: dict[str, dict[str, Any]] = {
     "easy": {"metric": "accuracy", "format": "pair", "classes": 3},
     "middle": {"metric": "mcc", "format": "classification", "classes": 2, "pool": "middle"},
     "hard": {"metric": "accuracy", "format": "choice", "classes": 4},
@@ -24,7 +26,7 @@ TASKS = {
 }
 DIFFICULTY = ("easy", "middle", "hard")
 BUDGETS = ("middle", "middle-x2", "middle-x4")
-AXES = {
+AXES: dict[str, dict[str, Any]] = {
     "difficulty": {"tasks": list(DIFFICULTY)},
     "budget": {"tasks": list(BUDGETS), "task": "middle", "vary": "budget", "values": [1, 2, 4]},
 }
@@ -44,18 +46,18 @@ class Scenario:
 
     name: str
     nulls: tuple[str, ...]
-    truth: Callable[[Mapping], float]
+    truth: Callable[[Mapping[str, Any]], float]
     tasks: tuple[str, ...] = DIFFICULTY
     regimes: tuple[str, ...] = ()
     quantized: bool = False
     levels: tuple[int, ...] = LEVELS
-    described: Mapping[str, Mapping] = field(default_factory=lambda: TASKS)
-    axes: Mapping[str, Mapping] = field(default_factory=lambda: AXES)
-    collapse: Callable[[Mapping], float] | None = None
+    described: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: TASKS)
+    axes: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: AXES)
+    collapse: Callable[[Mapping[str, Any]], float] | None = None
     exact: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def recipes(self) -> dict[str, dict]:
+    def recipes(self) -> dict[str, dict[str, Any]]:
         """dense, a magnitude sweep and, where asked for, a quantization sweep over the same levels."""
         quantized = sweep("rtn", self.levels, method="quantize") if self.quantized else {}
         return {
@@ -67,21 +69,21 @@ class Scenario:
     def runs(self, seeds: Sequence[int], collapse: float = 0.0) -> pd.DataFrame:
         """The runs of the study with their truth (see `design`); collapse: the rate of `collapses`."""
         fails = self.collapse or collapses(collapse, max(self.levels))
-        common = {"seeds": seeds, "retention": self.truth, "collapse": fails}
-        parts = [design(tasks=self.tasks, recipes=self.recipes, **common)]
+        of_study = partial(design, tasks=self.tasks, seeds=seeds, retention=self.truth, collapse=fails)
+        parts = [of_study(recipes=self.recipes)]
         probed = {name: each for name, each in self.recipes.items() if each["level"] == PROBED}
         if self.regimes:
-            parts.append(design(tasks=self.tasks, recipes=probed, regimes=self.regimes, **common))
+            parts.append(of_study(recipes=probed, regimes=self.regimes))
         return pd.concat(parts, ignore_index=True)
 
 
-def collapses(rate: float, highest: float) -> Callable[[Mapping], float]:
+def collapses(rate: float, highest: float) -> Callable[[Mapping[str, Any]], float]:
     """The chance that a training fails: `rate` at the highest level, half of it without compression.
 
     Hard tasks fail twice as often as easy ones, at most at `rate`.
     """
 
-    def of(cell: Mapping) -> float:
+    def of(cell: Mapping[str, Any]) -> float:
         share = 0.5 + 0.5 * cell["level"] / highest
         return rate * share * (0.5 if cell["task"] == "easy" else 1.0)
 
@@ -132,10 +134,10 @@ def at_margin(margin: float) -> list[Scenario]:
     """One scenario a claim, its true effect exactly the margin: the hardest case that is still false."""
     place = {task: index for index, task in enumerate(DIFFICULTY)}
 
-    def gap(cell: Mapping) -> float:
+    def gap(cell: Mapping[str, Any]) -> float:
         return 1.0 if cell["regime"] == "freeze" else 1 - margin
 
-    def apart(cell: Mapping) -> float:
+    def apart(cell: Mapping[str, Any]) -> float:
         separation = margin * (place[cell["task"]] - 1) if cell["family"] == "magnitude" else 0.0
         return 1 - 0.3 * cell["level"] / LEVELS[-1] - separation
 
@@ -182,7 +184,7 @@ def planted(step: float, *, n_tasks: int = 3, shift: float = 30.0) -> Scenario:
     slugs = [f"task{index}" for index in range(n_tasks)]
     middles = {slug: 50.0 - step * (index - (n_tasks - 1) / 2) for index, slug in enumerate(slugs)}
 
-    def truth(cell: Mapping) -> float:
+    def truth(cell: Mapping[str, Any]) -> float:
         middle = middles[cell["task"]] + (shift if cell["regime"] == "freeze" else 0.0)
         return logistic(cell["level"], middle, 12.0)
 
@@ -201,7 +203,7 @@ def only_pruning_separates(step: float) -> Scenario:
     """Under pruning s50 falls by `step` points of sparsity a task, under quantization it is that of the middle one."""
     place = {task: index - 1 for index, task in enumerate(DIFFICULTY)}
 
-    def truth(cell: Mapping) -> float:
+    def truth(cell: Mapping[str, Any]) -> float:
         apart = step * place[cell["task"]] if cell["family"] == "magnitude" else 0.0
         return logistic(cell["level"], 50.0 - apart, 12.0)
 
@@ -223,7 +225,7 @@ def unrelated(sd: float, rng: np.random.Generator) -> Scenario:
     )
 
 
-def exact_scores(runs: pd.DataFrame, tasks: Mapping[str, Mapping]) -> tuple[np.ndarray, np.ndarray]:
+def exact_scores(runs: pd.DataFrame, tasks: Mapping[str, Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
     """The score, and what it is above chance, [runs] each, on endless examples and without noise, from the truth."""
     described = [tasks[task] for task in runs["task"]]
     room = np.array([slope_of(each) * (each.get("dense", 0.85) - floor_of(each)) for each in described])

@@ -7,6 +7,7 @@ Shapes: R runs, n examples, k classes.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -22,14 +23,14 @@ DRIFT, WOBBLE = 0.05, 0.1
 ASTRAY, OTHERS = 6.0, 0.03
 
 
-def class_shares(described: Mapping) -> Array:
+def class_shares(described: Mapping[str, Any]) -> Array:
     """Shares of the classes of a task [k]: `shares`, or `classes` of equal size."""
     if "shares" in described:
         return np.asarray(described["shares"], dtype=float)
     return np.full(described["classes"], 1 / described["classes"])
 
 
-def floor_of(described: Mapping) -> float:
+def floor_of(described: Mapping[str, Any]) -> float:
     """The share that a run must know to score as chance does, which is the level of retention 0.
 
     In accuracy whoever guesses by the class shares stays below the constant answer, unless the classes are equal or
@@ -42,7 +43,7 @@ def floor_of(described: Mapping) -> float:
     return float((shares.max() - right) / (1 - right))
 
 
-def chance_of(described: Mapping) -> float:
+def chance_of(described: Mapping[str, Any]) -> float:
     """Score of the predictor that has seen only the labels, on endless examples."""
     if described["metric"] != "accuracy":
         return 0.0
@@ -50,7 +51,7 @@ def chance_of(described: Mapping) -> float:
     return 1 / len(shares) if described["format"] == "choice" else float(shares.max())
 
 
-def slope_of(described: Mapping) -> float:
+def slope_of(described: Mapping[str, Any]) -> float:
     """By how much the score above chance rises as the share that is known rises by 1."""
     if described["metric"] != "accuracy":
         return 1.0
@@ -58,7 +59,7 @@ def slope_of(described: Mapping) -> float:
     return 1 - (1 / len(shares) if described["format"] == "choice" else float((shares**2).sum()))
 
 
-def examples_of(described: Mapping, examples: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def examples_of(described: Mapping[str, Any], examples: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Targets and difficulties of a pool [n] each.
 
     Classes are drawn by their `shares` where the task has them, and for every task with `drawn`; else they are as
@@ -76,7 +77,7 @@ def examples_of(described: Mapping, examples: int, rng: np.random.Generator) -> 
 
 
 def predict(
-    described: Mapping,
+    described: Mapping[str, Any],
     target: Array,
     difficulty: Array,
     shares: Array,
@@ -102,7 +103,7 @@ def predict(
 
 
 def _classes(
-    described: Mapping,
+    described: Mapping[str, Any],
     target: Array,
     difficulty: Array,
     shares: Array,
@@ -123,7 +124,7 @@ def _classes(
 
 
 def _regression(
-    described: Mapping,
+    described: Mapping[str, Any],
     target: Array,
     difficulty: Array,
     shares: Array,
@@ -140,7 +141,7 @@ def _regression(
 
 
 def _failed_classes(
-    described: Mapping, target: Array, name: str, runs: int, rng: np.random.Generator
+    described: Mapping[str, Any], target: Array, name: str, runs: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Answers [runs, n] that know nothing, and losses near the entropy of the labels."""
     frequency = class_shares(described)
@@ -161,7 +162,7 @@ def _failed_classes(
 
 
 def _failed_regression(
-    described: Mapping, target: Array, name: str, runs: int, rng: np.random.Generator
+    described: Mapping[str, Any], target: Array, name: str, runs: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     shape = (runs, len(target))
     said = np.full(shape, 0.1)

@@ -65,15 +65,17 @@ def plan_of(
     facts = facts_of(runs, scenario.described, examples)
     # Plain objects are taken and compared several times as fast as pandas' own strings.
     facts = facts.astype(dict.fromkeys(facts.select_dtypes("str"), object))
-    options = {"margin": margin, "tables": tables}
-    truth = estimates(_tables(scenario, facts, *_noiseless(scenario, runs, seeds), **options))
+    truth = estimates(
+        _tables(scenario, facts, *_noiseless(scenario, runs, seeds), margin=margin, tables=tables)
+    )
     truth = truth[[*KEY, "effect"]].rename(columns={"effect": "truth"})
     return Plan(
         scenario=scenario,
         seeds=seeds,
         examples=examples,
         collapse=collapse,
-        **options,
+        margin=margin,
+        tables=tables,
         runs=runs,
         facts=facts,
         truth=truth,
@@ -99,8 +101,9 @@ def trial(plan: Plan, rng: np.random.Generator, *, spread: Spread = USUAL, draws
     stacks = stacks_of(plan.runs, scenario.described, examples=plan.examples, rng=rng, spread=spread)
     replicates = Replicates(seeds=tuple(range(plan.seeds)), draws=draws)
     scores = score_draws(stacks, scenario.described, replicates, int(rng.integers(2**31)))
-    options = {"margin": plan.margin, "tables": plan.tables}
-    found = estimates(_tables(scenario, plan.facts, stacks, scores, replicates, **options))
+    found = estimates(
+        _tables(scenario, plan.facts, stacks, scores, replicates, margin=plan.margin, tables=plan.tables)
+    )
     compared = found.merge(plan.truth, how="left", on=KEY, validate="one_to_one")
     if plan.collapse or scenario.collapse is not None:
         compared["truth"] = compared["truth"].where(compared["claim"].isin([*scenario.nulls, "cell"]))

@@ -136,6 +136,8 @@ def chance(
     target = np.asarray(target)
     weights = np.ones((1, target.shape[-1])) if weights is None else np.asarray(weights)
     if metric == "log-likelihood":
+        if options is None:
+            raise ValueError("options: none are given; log-likelihood needs those of the unigram model")
         return log_likelihood(target, options, weights)
     if metric not in METRICS:
         raise ValueError(f"metric: {metric!r}; legal are {', '.join(METRICS)}")

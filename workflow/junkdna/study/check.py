@@ -18,7 +18,7 @@ from junkdna.study.tasks import resolve_tasks, train_rows
 
 TASK_DEFAULTS = {"max_length": 128, "subset": "stratified", "subset_seed": 0}
 # By the kind of a sweep.
-SWEEP_DEFAULTS = {
+SWEEP_DEFAULTS: dict[str, dict[str, Any]] = {
     "score": {"selection": "global", "scope": "body", "seed": 0},
     # Over what their papers compare these scores.
     "wanda": {"selection": "row", "scope": "body", "seed": 0},
@@ -32,7 +32,7 @@ SPLITS = {"train": "train", "validation": "validation"}
 
 def check(
     config: Mapping[str, Any], schema: Mapping[str, Any], human: Mapping[str, str] | None = None
-) -> dict:
+) -> dict[str, Any]:
     """Return the config complete: defaults filled in, tasks with all that they inherit, numbers in one type.
 
     Varied axes have their `tasks`, and these stand among the tasks (see `junkdna.study.axes`).
@@ -42,27 +42,27 @@ def check(
     The result is a fixed point, and its entries have sorted keys, so that they can be Snakemake params.
     """
     problems: list[str] = []
-    config = _plain(config, "", problems)
-    problems += expand_axes(config)
-    bases = _inherit(config, problems)
-    problems += schema_problems(config, schema) + _unknown_names(config)
+    whole: dict[str, Any] = _plain(config, "", problems)
+    problems += expand_axes(whole)
+    bases = _inherit(whole, problems)
+    problems += schema_problems(whole, schema) + _unknown_names(whole)
     if not problems:
-        config["sweeps"] = {name: _sweep_with_defaults(sweep) for name, sweep in config["sweeps"].items()}
-        _collect(problems, expand_recipes, config["sweeps"])
+        whole["sweeps"] = {name: _sweep_with_defaults(sweep) for name, sweep in whole["sweeps"].items()}
+        _collect(problems, expand_recipes, whole["sweeps"])
         if not problems:
-            _collect(problems, valid_runs, config)
-        for name, task in config["tasks"].items():
+            _collect(problems, valid_runs, whole)
+        for name, task in whole["tasks"].items():
             problems += task_problems(f"tasks.{name}", task, human)
-        for name, checkpoint in config["checkpoints"].items():
+        for name, checkpoint in whole["checkpoints"].items():
             problems += checkpoint_problems(f"checkpoints.{name}", checkpoint)
-        config["tasks"] = {name: _with_defaults(task) for name, task in config["tasks"].items()}
-        problems += [*axis_problems(config), *_unmatched_axes(config), *_uncalibrated(config)]
+        whole["tasks"] = {name: _with_defaults(task) for name, task in whole["tasks"].items()}
+        problems += [*axis_problems(whole), *_unmatched_axes(whole), *_uncalibrated(whole)]
     if lines := _once(problems, bases):
         raise ValueError("\n".join(lines))
-    return {section: _tidy(section, content) for section, content in config.items()}
+    return {section: _tidy(section, content) for section, content in whole.items()}
 
 
-def _inherit(config: dict, problems: list[str]) -> dict[str, str]:
+def _inherit(config: dict[str, Any], problems: list[str]) -> dict[str, str]:
     """Put whole tasks into `config` where their shape allows it; return the base of each that names one."""
     tasks = config.get("tasks")
     if not isinstance(tasks, dict) or not all(isinstance(task, dict) for task in tasks.values()):
@@ -136,7 +136,7 @@ def _once(problems: Iterable[str], bases: Mapping[str, str]) -> list[str]:
 # Meaning
 
 
-def _mapping(value: Any) -> dict:
+def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
@@ -159,7 +159,8 @@ def _unknown_names(config: Mapping[str, Any]) -> list[str]:
         "checkpoints": _texts(study.get("checkpoints")),
         "tasks": list(dict.fromkeys([*sum(on_axes, []), *_texts(study.get("tasks"))])),
     }
-    blocks = study.get("runs") if isinstance(study.get("runs"), list) else []
+    runs = study.get("runs")
+    blocks = runs if isinstance(runs, list) else []
     for number, block in enumerate(blocks):
         for key, names in legal.items():
             wanted.append((f"study.runs[{number}].{key}", _mapping(block).get(key), names))

@@ -10,7 +10,10 @@ from junkdna.study.recipes import CALIBRATED
 
 
 def inputs_of(
-    slug: str, recipes: Mapping[str, Mapping], calibration: Mapping[str, Any], regime: str | None = None
+    slug: str,
+    recipes: Mapping[str, Mapping[str, Any]],
+    calibration: Mapping[str, Any],
+    regime: str | None = None,
 ) -> dict[str, str]:
     """Kind of file -> slug in its name: of what the file of a recipe, or a run of it in `regime`, reads.
 

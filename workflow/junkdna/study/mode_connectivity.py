@@ -43,7 +43,13 @@ def connected_runs(config: Mapping[str, Any], runs: Sequence[Run]) -> list[Run]:
     return [runs[i] for i in sorted(chosen)]
 
 
-def _matches(run: Run, recipes: Sequence, regimes: Sequence, tasks: Sequence, seeds: Sequence) -> bool:
+def _matches(
+    run: Run,
+    recipes: Sequence[str],
+    regimes: Sequence[str],
+    tasks: Sequence[str],
+    seeds: Sequence[int],
+) -> bool:
     return (
         run["recipe"] in recipes
         and run["regime"] in regimes
@@ -54,7 +60,7 @@ def _matches(run: Run, recipes: Sequence, regimes: Sequence, tasks: Sequence, se
 
 def ends_of(connected: Sequence[Run]) -> list[dict[str, Any]]:
     """The runs whose weights are kept: those of `connected_runs` and the dense twin of each, each once."""
-    ends: dict[tuple, dict[str, Any]] = {}
+    ends: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in connected:
         for end in (run, {**run, "recipe": "dense", "regime": "dense"}):
             ends.setdefault(tuple(sorted(end.items())), dict(end))

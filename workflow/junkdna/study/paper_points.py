@@ -87,7 +87,7 @@ def replicated_runs(
 
 
 def _point(
-    run: Mapping[str, Any], tasks: Mapping[str, Mapping], recipes: Mapping[str, Mapping[str, Any]]
+    run: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], recipes: Mapping[str, Mapping[str, Any]]
 ) -> Point | None:
     if run["task"] not in tasks:
         return None
@@ -97,5 +97,5 @@ def _point(
     return (task["paper"], task["train_percent"], run["regime"], method, float(recipe["level"]), pattern)
 
 
-def _twin(run: Mapping[str, Any]) -> tuple:
+def _twin(run: Mapping[str, Any]) -> tuple[str, str, int]:
     return run["checkpoint"], run["task"], run["seed"]

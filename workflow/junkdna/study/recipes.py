@@ -64,7 +64,7 @@ def sweep_recipes(sweeps: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: list(_levels(name, sweep, [])) for name, sweep in sweeps.items()}
 
 
-def _levels(name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict]:
+def _levels(name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict[str, Any]]:
     """What tells the recipes of one sweep apart, by slug: unstructured levels, then N:M; or numbers of bits."""
     where = f"sweeps.{name}"
     if "quantizer" in sweep:
@@ -72,8 +72,10 @@ def _levels(name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[st
     return {**_unstructured(where, name, sweep, problems), **_structured(where, name, sweep, problems)}
 
 
-def _unstructured(where: str, name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict]:
-    levels: dict[str, dict] = {}
+def _unstructured(
+    where: str, name: str, sweep: Mapping[str, Any], problems: list[str]
+) -> dict[str, dict[str, Any]]:
+    levels: dict[str, dict[str, Any]] = {}
     for percent in sweep.get("sparsity", []):
         per_mille = round(percent * 10)
         if abs(percent * 10 - per_mille) > 1e-9 or not 0 < per_mille < 1000:
@@ -87,8 +89,10 @@ def _unstructured(where: str, name: str, sweep: Mapping[str, Any], problems: lis
     return levels
 
 
-def _structured(where: str, name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict]:
-    levels: dict[str, dict] = {}
+def _structured(
+    where: str, name: str, sweep: Mapping[str, Any], problems: list[str]
+) -> dict[str, dict[str, Any]]:
+    levels: dict[str, dict[str, Any]] = {}
     for pattern in sweep.get("keep", []):
         keep, group = (int(number) for number in pattern.split("of"))
         if not 0 < keep < group <= 32:
@@ -100,13 +104,13 @@ def _structured(where: str, name: str, sweep: Mapping[str, Any], problems: list[
     return levels
 
 
-def _quantized(name: str, sweep: Mapping[str, Any]) -> dict[str, dict]:
+def _quantized(name: str, sweep: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The levels of a quantized sweep.
 
     `level` counts the codes, and the scales and zeros of groups. What those of whole rows take depends on the
     layer and is left out; the table of runs has it.
     """
-    levels: dict[str, dict] = {}
+    levels: dict[str, dict[str, Any]] = {}
     group, kept = sweep["group"], {key: sweep[key] for key in ("group", "symmetric") if key in sweep}
     symmetric = sweep.get("symmetric", True)
     for bits in sweep.get("bits", []):
@@ -169,8 +173,8 @@ def _unmatched(where: str, sweep: Mapping[str, Any]) -> list[str]:
 
 
 def _followers(
-    name: str, sweeps: Mapping[str, Any], levels: Mapping[str, dict], problems: list[str]
-) -> dict[str, dict]:
+    name: str, sweeps: Mapping[str, Any], levels: Mapping[str, dict[str, Any]], problems: list[str]
+) -> dict[str, dict[str, Any]]:
     """The levels of a sweep that copies from each layer how much another sweep removes there.
 
     A random order has no threshold that could differ from layer to layer, so `like` goes with the random

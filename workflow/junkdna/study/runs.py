@@ -30,7 +30,7 @@ def valid_runs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not tasks:
         raise ValueError("study.tasks: found no task, here or on study.axes; legal: at least one")
     sweeps = sweep_recipes(config["sweeps"])
-    cells: dict[tuple, None] = {}
+    cells: dict[tuple[Any, ...], None] = {}
     problems: list[str] = []
     for number, block in enumerate(study["runs"]):
         where = f"study.runs[{number}]"

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -19,7 +19,7 @@ TYPES = {
 BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
-def schema_problems(config: dict, schema: Mapping[str, Any]) -> list[str]:
+def schema_problems(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """List what the schema refuses in `config`, one line each; it gets defaults and number types in place.
 
     `schema` is closed and holds its own definitions (references inside it only).
@@ -29,7 +29,9 @@ def schema_problems(config: dict, schema: Mapping[str, Any]) -> list[str]:
 
     rules = Draft202012Validator.VALIDATORS
 
-    def properties(validator, subschemas, instance, schema):
+    def properties(
+        validator: Any, subschemas: Mapping[str, Any], instance: Any, schema: Any
+    ) -> Iterator[ValidationError]:
         if isinstance(instance, dict):
             for key, subschema in subschemas.items():
                 if "default" in subschema:
@@ -38,12 +40,14 @@ def schema_problems(config: dict, schema: Mapping[str, Any]) -> list[str]:
                     instance[key] = _cast(instance[key], subschema)
         yield from rules["properties"](validator, subschemas, instance, schema)
 
-    def items(validator, subschema, instance, schema):
+    def items(
+        validator: Any, subschema: Mapping[str, Any], instance: Any, schema: Any
+    ) -> Iterator[ValidationError]:
         if isinstance(instance, list):
             instance[:] = [_cast(item, subschema) for item in instance]
         yield from rules["items"](validator, subschema, instance, schema)
 
-    def pattern(validator, expression, instance, schema):
+    def pattern(validator: Any, expression: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
         # Python's `$` also matches before a line break at the end; that of JSON schema does not.
         if isinstance(instance, str) and not re.fullmatch(expression, instance):
             yield ValidationError(instance)
@@ -65,7 +69,7 @@ def _cast(value: Any, subschema: Mapping[str, Any]) -> Any:
     return int(value) if kind == "integer" and isinstance(value, float) and value.is_integer() else value
 
 
-def _lines_of(error) -> list[str]:
+def _lines_of(error: Any) -> list[str]:
     """The lines about one jsonschema error."""
     where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
     where = where.lstrip(".") or "config"

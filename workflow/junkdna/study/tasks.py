@@ -10,7 +10,7 @@ from junkdna.study.problems import problem, raise_all
 from junkdna.study.train_share import percent_of
 
 # What decides the examples of a task.
-DATA_KEYS = ("columns", "format", "labels", "source", "splits", "subset", "subset_seed")
+DATA_KEYS: tuple[str, ...] = ("columns", "format", "labels", "source", "splits", "subset", "subset_seed")
 DATA_KEYS += ("train_examples", "train_percent", "validation_examples", "version")
 SOURCE_KINDS = ("hub", "path", "generate", "pretrain")
 
@@ -20,10 +20,10 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(under)
     for key, value in over.items():
         held = merged.get(key)
-        both = isinstance(held, Mapping) and isinstance(value, Mapping)
-        merged[key] = (
-            merge(held, value) if both and not (key == "source" and _kind_differs(held, value)) else value
-        )
+        if isinstance(held, Mapping) and isinstance(value, Mapping):
+            merged[key] = value if key == "source" and _kind_differs(held, value) else merge(held, value)
+        else:
+            merged[key] = value
     return merged
 
 

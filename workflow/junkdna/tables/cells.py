@@ -4,6 +4,7 @@ Runs that failed (see `outcomes`) are counted, and never averaged with those tha
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,19 +38,20 @@ def cells_table(runs: pd.DataFrame, draws: Draws, replicates: Replicates) -> pd.
         # Chance hangs on the task, but a run that diverged has no number there.
         cell["chance"] = own["chance"].bfill().iloc[0]
         found = _means(own, at, draws, reference[at], taught[at], weights)
-        if own["metric"].iloc[0] in CORRELATIONS and (own["outcome"] == "constant").all():
-            found["score"] = np.where(np.arange(replicates.size) == 0, found["score"][0], np.nan)
+        score = found["score"]
+        correlated = own["metric"].iloc[0] in CORRELATIONS
+        if score is not None and correlated and (own["outcome"] == "constant").all():
+            found["score"] = np.where(np.arange(replicates.size) == 0, score[0], np.nan)
         for name, values in found.items():
-            low = high = value = np.nan
+            value = low = high = np.nan
             if values is not None:
-                value = values[0]
-                low, high = interval(values, replicates)
-            cell |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
+                value, low, high = (float(each) for each in (values[0], *interval(values, replicates)))
+            cell |= {name: value, f"{name}_low": low, f"{name}_high": high}
         rows.append(cell)
     return pd.DataFrame(rows)
 
 
-def _counts(own: pd.DataFrame) -> dict:
+def _counts(own: pd.DataFrame) -> dict[str, Any]:
     """How many runs of a cell became what."""
     number, trained = len(own), int(own["trained"].sum())
     low, high = wilson(number - trained, number)

@@ -42,7 +42,7 @@ def connectivity_table(
     if not paths:
         return pd.DataFrame()
     replicates = Replicates(tuple(sorted({int(key["seed"]) for key, _ in paths})), draws)
-    cells: dict[tuple, list[dict[str, Any]]] = {}
+    cells: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for key, losses in paths:
         measured = _measure(losses, tasks[key["task"]]["metric"], draws, seed)
         cells.setdefault(tuple(key[name] for name in CELL), []).append({"seed": int(key["seed"]), **measured})
@@ -51,7 +51,7 @@ def connectivity_table(
 
 
 def _row(
-    cell: tuple,
+    cell: tuple[Any, ...],
     runs: list[dict[str, Any]],
     tasks: Mapping[str, Mapping[str, str]],
     replicates: Replicates,
@@ -94,11 +94,11 @@ def _measure(losses: pd.DataFrame, metric: str, draws: int, seed: int) -> dict[s
         nothing = {name: np.full(1 + draws, np.nan) for name in MEASURES}
         ends = dict.fromkeys(("loss_dense", "loss_other", "score_dense", "score_other"), np.nan)
         return {**nothing, **ends, "examples": len(target)}
-    mean, scores = [], []
+    means, drawn = [], []
     for weight in distinct_weights(example_id[0], draws, seed):
-        mean.append(loss @ weight.T.astype(np.float64) / weight.sum(axis=1))
-        scores.append(score(metric, target, prediction, weight))
-    mean, scores = np.concatenate(mean, axis=1), np.concatenate(scores, axis=1)
+        means.append(loss @ weight.T.astype(np.float64) / weight.sum(axis=1))
+        drawn.append(score(metric, target, prediction, weight))
+    mean, scores = np.concatenate(means, axis=1), np.concatenate(drawn, axis=1)
     barrier, at = _barrier(mean, alphas)
     score_barrier, score_at = _barrier(-scores, alphas)
     return {

@@ -5,6 +5,7 @@ are never extrapolated: where the sweep does not come there, the column `_reache
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,10 @@ ALL = 100.0
 
 
 def curves_table(
-    runs: pd.DataFrame, draws: Draws, replicates: Replicates, recipes: Mapping[str, Mapping] | None = None
+    runs: pd.DataFrame,
+    draws: Draws,
+    replicates: Replicates,
+    recipes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
     """Fit the retention of the runs that trained over the level, one row a checkpoint, family, task and regime.
 
@@ -44,12 +48,12 @@ def curves_table(
 def with_origin(cells: Sequence[Cell]) -> tuple[Array, Array, Array]:
     """Levels [1 + L], mean retention [1 + L, R] and weights [1 + L] of a curve, level 0 first."""
     numbers = [cell.n_usable for cell in cells]
-    means = np.stack([np.ones_like(cells[0].mean), *(cell.mean for cell in cells)])
+    means = np.stack([np.ones_like(cells[0].known_mean), *(cell.known_mean for cell in cells)])
     weights = np.array([max(numbers), *numbers], dtype=float)
     return np.array([0.0, *(cell.level for cell in cells)]), means, weights
 
 
-def _row(family: Family, task: str, regime: str, cells: Sequence[Cell]) -> dict:
+def _row(family: Family, task: str, regime: str, cells: Sequence[Cell]) -> dict[str, Any]:
     levels, means, weights = with_origin(cells)
     every = family.curve([task], regime)
     middle, width = fit_logistic(levels, means, weights)
@@ -78,7 +82,7 @@ def _row(family: Family, task: str, regime: str, cells: Sequence[Cell]) -> dict:
     return row
 
 
-def _located(name: str, values: Array, levels: Array, replicates: Replicates) -> dict:
+def _located(name: str, values: Array, levels: Array, replicates: Replicates) -> dict[str, Any]:
     """One estimate with its limits, as far as the levels reach."""
     lowest, highest = levels[1], levels[-1]
     estimate = values[0]

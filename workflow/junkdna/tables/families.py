@@ -7,6 +7,7 @@ runs enter a mean (see `retention`). Shapes: n runs of a cell, R replicates (`ju
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,12 @@ class Cell:
     def n_usable(self) -> int:
         """How many of its runs are usable."""
         return int(self.usable.sum())
+
+    @property
+    def known_mean(self) -> Array:
+        """`mean`, of a cell that has a usable run, as every cell at a level of `common_levels` has."""
+        assert self.mean is not None, (self.task, self.regime, self.level)
+        return self.mean
 
     @property
     def grain(self) -> float:
@@ -101,9 +108,7 @@ class Family:
 
     @property
     def curve_regime(self) -> str:
-        """The regime of its curves: `sparse`, or `zero-shot` where nothing trains; what a quantized family was run in
-        where that is another.
-        """
+        """`sparse`, or `zero-shot` where nothing trains; of a quantized family what it was run in, if that differs."""
         regimes = list(dict.fromkeys(regime for _, regime, _ in self.cells))
         if regimes[0] == "zero-shot":
             return "zero-shot"
@@ -126,7 +131,7 @@ def families_of(
     runs: pd.DataFrame,
     draws: Draws,
     replicates: Replicates,
-    recipes: Mapping[str, Mapping] | None = None,
+    recipes: Mapping[str, Mapping[str, Any]] | None = None,
     twin_task: Mapping[str, str] | None = None,
     *,
     failed_keep_nothing: bool = False,
@@ -171,7 +176,7 @@ def families_of(
     return families
 
 
-def difficulty_axes(axes: Mapping[str, Mapping], family: Family) -> list[tuple[str, list[str]]]:
+def difficulty_axes(axes: Mapping[str, Mapping[str, Any]], family: Family) -> list[tuple[str, list[str]]]:
     """The axes of difficulty with those of their tasks that a family has; a budget is no difficulty."""
     held = set(family.tasks)
     return [
@@ -209,13 +214,15 @@ def by_seed(family: Family, columns: Sequence[Sequence[Cell]]) -> Array:
     return table
 
 
-def _cells(chosen: pd.DataFrame, kept: Array, whole: Array, weights: Mapping[int, Array]) -> dict:
+def _cells(
+    chosen: pd.DataFrame, kept: Array, whole: Array, weights: Mapping[int, Array]
+) -> dict[tuple[str, str, float], Cell]:
     """The cells of a family; kept, whole: score above chance of all runs of the study [runs, R]."""
     cells = {}
     names = ("row", "dense_row", "seed", "trained", "defined", "usable", "train_examples")
     columns = {name: chosen[name].to_numpy() for name in (*names, "validation_examples", "effective_bits")}
     for (task, regime, level), at in chosen.groupby(["task", "regime", "level"], sort=False).indices.items():
-        seeds, usable = columns["seed"][at], columns["usable"][at].astype(bool)
+        seeds, used = columns["seed"][at], columns["usable"][at].astype(bool)
         # A run without a twin points to the last run of the study; it is not usable.
         own, twins = kept[columns["row"][at]], whole[columns["dense_row"][at]]
         cells[task, regime, level] = Cell(
@@ -225,12 +232,10 @@ def _cells(chosen: pd.DataFrame, kept: Array, whole: Array, weights: Mapping[int
             seeds=seeds,
             trained=columns["trained"][at].astype(bool),
             defined=columns["defined"][at].astype(bool),
-            usable=usable,
+            usable=used,
             kept=own,
             whole=twins,
-            mean=ratio_of_means(own[usable], twins[usable], list(seeds[usable]), weights)
-            if usable.any()
-            else None,
+            mean=ratio_of_means(own[used], twins[used], list(seeds[used]), weights) if used.any() else None,
             train_examples=float(columns["train_examples"][at].max()),
             examples=float(columns["validation_examples"][at].min()),
             bits=float(columns["effective_bits"][at].mean()),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,7 @@ class Draws:
 def read_runs(
     folders: Sequence[Path],
     tasks: Mapping[str, Mapping[str, str]],
-    expected: Iterable[Mapping] | None = None,
+    expected: Iterable[Mapping[str, Any]] | None = None,
     labels: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Stack]]:
     """Read `metrics.parquet` and `predictions.parquet` of every folder.
@@ -77,9 +78,9 @@ def read_runs(
     stacks = {}
     for task, rows in facts.groupby("task", sort=False).indices.items():
         form = tasks[task]["format"]
-        stack = _read_stack(folders, facts, rows, form)
-        classes = form in CLASSES and labels is not None and task in labels
-        stacks[task] = replace(stack, guess=commonest(labels[task])) if classes else stack
+        stacks[task] = _read_stack(folders, facts, rows, form)
+        if labels is not None and form in CLASSES and task in labels:
+            stacks[task] = replace(stacks[task], guess=commonest(labels[task]))
     return facts, stacks
 
 
@@ -95,7 +96,7 @@ def commonest(labels: np.ndarray) -> float:
     return float(values[count.argmax()])
 
 
-def check_keys(facts: pd.DataFrame, expected: Iterable[Mapping] | None = None) -> None:
+def check_keys(facts: pd.DataFrame, expected: Iterable[Mapping[str, Any]] | None = None) -> None:
     """Check that there is exactly one row for each expected run, and no other. ValueError names the first."""
     found = list(facts[list(KEYS)].itertuples(index=False, name=None))
     twice = facts[facts.duplicated(list(KEYS))]
@@ -127,10 +128,9 @@ def score_draws(
         metric, finite = tasks[task]["metric"], stack.finite
         if not finite.any():
             continue
-        target, options = (
-            values[finite] if values is not None and values.ndim > 1 else values
-            for values in (stack.target, stack.options)
-        )
+        target, options = stack.target, stack.options
+        target = target[finite] if target.ndim > 1 else target
+        options = options[finite] if options is not None and options.ndim > 1 else options
         scores, excesses = [], []
         for weights in distinct_weights(stack.example_id, replicates.draws, seed):
             scores.append(score(metric, target, stack.prediction[finite], weights))
@@ -141,14 +141,13 @@ def score_draws(
     return draws
 
 
-def _named(run: Mapping) -> str:
+def _named(run: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={run[key]}" for key in KEYS)
 
 
 def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, form: str) -> Stack:
-    example_id = target = options = None
+    stack: Stack | None = None
     targets, unigrams = [], []
-    prediction = losses = None
     for index, row in enumerate(rows):
         path = Path(folders[row]) / "predictions.parquet"
         columns = ["example_id", "target", "prediction", "loss"]
@@ -158,34 +157,31 @@ def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, 
         _check_metadata(path, table.attrs[METADATA_KEY], facts.iloc[row])
         order = np.argsort(table["example_id"].to_numpy(), kind="stable")
         ids = table["example_id"].to_numpy()[order]
-        if example_id is None:
-            example_id, target = ids, table["target"].to_numpy(dtype=np.float64)[order]
-            prediction, losses = (np.empty((len(rows), len(ids)), dtype=np.float32) for _ in range(2))
-            options = table["scores"].map(len).to_numpy()[order] if form == "choice" else None
-        if not np.array_equal(ids, example_id):
+        if stack is None:
+            stack = Stack(
+                row=np.asarray(rows),
+                example_id=ids,
+                target=table["target"].to_numpy(dtype=np.float64)[order],
+                prediction=np.empty((len(rows), len(ids)), dtype=np.float32),
+                losses=np.empty((len(rows), len(ids)), dtype=np.float32),
+                options=table["scores"].map(len).to_numpy()[order] if form == "choice" else None,
+            )
+        if not np.array_equal(ids, stack.example_id):
             raise ValueError(
-                f"{path}: other examples ({len(ids)}) than in {folders[rows[0]]} ({len(example_id)}); "
+                f"{path}: other examples ({len(ids)}) than in {folders[rows[0]]} ({len(stack.example_id)}); "
                 "all runs of a task must be evaluated on the same ones"
             )
         if form == "lm":
             targets.append(table["target"].to_numpy(dtype=np.float64)[order])
             unigrams.append(np.stack(table["scores"].to_numpy())[order, 0].astype(np.float64))
         values = table["prediction"].to_numpy(dtype=np.float32)[order]
-        prediction[index] = values if np.isfinite(values).all() else np.nan
-        losses[index] = table["loss"].to_numpy(dtype=np.float32)[order]
-    if form == "lm":
-        target, options = np.stack(targets), np.stack(unigrams)
-    return Stack(
-        row=np.asarray(rows),
-        example_id=example_id,
-        target=target,
-        prediction=prediction,
-        losses=losses,
-        options=options,
-    )
+        stack.prediction[index] = values if np.isfinite(values).all() else np.nan
+        stack.losses[index] = table["loss"].to_numpy(dtype=np.float32)[order]
+    assert stack is not None, "a task of the facts has a run"
+    return replace(stack, target=np.stack(targets), options=np.stack(unigrams)) if form == "lm" else stack
 
 
-def _check_metadata(path: Path, metadata: Mapping, run: pd.Series) -> None:
+def _check_metadata(path: Path, metadata: Mapping[str, Any], run: pd.Series) -> None:
     """Predictions say whose they are; a folder that mixes two runs must not pass."""
     for key in KEYS:
         if key in metadata and str(metadata[key]) != str(run[key]):

@@ -39,7 +39,7 @@ def read_summary(text: str, patterns: Mapping[str, Sequence[str]]) -> pd.DataFra
     return table
 
 
-def _matcher(pattern: str) -> re.Pattern:
+def _matcher(pattern: str) -> re.Pattern[str]:
     """A pattern whose groups are the values of the wildcards, each without a slash."""
     parts = re.split(r"\{(\w+)[^}]*\}", pattern)
     return re.compile(

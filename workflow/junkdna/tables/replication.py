@@ -11,6 +11,8 @@ answers, where a count could be recovered; the variance of their training seeds 
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +30,7 @@ TEXT = ("figure", "checkpoint", "panel", "series", "task", "regime", "method", "
 THEIRS = ("percent", "retention", "score", "dense_score", "chance", "out_of", "n_runs", "collapsed")
 
 
-def read_values(path) -> pd.DataFrame:
+def read_values(path: str | Path) -> pd.DataFrame:
     """Read the paper's values (`resources/reference/paper/values.csv`) and add what follows from them.
 
     retention: chance-corrected, from the recovered scores, or from the percentage where the chance level is 0.
@@ -54,8 +56,8 @@ def replication_table(
     values: pd.DataFrame,
     *,
     figures: Sequence[str],
-    tasks: Mapping[str, Mapping],
-    recipes: Mapping[str, Mapping],
+    tasks: Mapping[str, Mapping[str, Any]],
+    recipes: Mapping[str, Mapping[str, Any]],
 ) -> pd.DataFrame:
     """Set every cell of ours that stands in one of `figures` against the paper's value there.
 
@@ -112,16 +114,17 @@ def _our_cells(
     runs: pd.DataFrame,
     draws: Draws,
     replicates: Replicates,
-    tasks: Mapping[str, Mapping],
-    recipes: Mapping[str, Mapping],
+    tasks: Mapping[str, Mapping[str, Any]],
+    recipes: Mapping[str, Mapping[str, Any]],
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Our compressed cells of the paper's tasks, and each measure of them along the replicates [cells, R]."""
     weights = seed_weights(replicates)
     chosen = runs[~is_dense(runs) & runs["task"].isin(list(tasks)) & (runs["dense_row"] >= 0)]
-    rows, measured = [], {name: [] for name in MEASURES}
+    rows: list[dict[str, Any]] = []
+    measured: dict[str, list[np.ndarray]] = {name: [] for name in MEASURES}
     for key, group in chosen.groupby(CELL, sort=False):
         cell = dict(zip(CELL, key, strict=True))
-        recipe, first = recipes[cell["recipe"]], group.iloc[0]
+        recipe, task, first = recipes[cell["recipe"]], tasks[cell["task"]], group.iloc[0]
         seeds = group["seed"].tolist()
         score, dense = (
             mean_over_seeds(draws.score[at], seeds, weights) for at in (group.index, group["dense_row"])
@@ -134,13 +137,11 @@ def _our_cells(
         measured["percent"].append(100 * score / np.where((dense > 0) & (low > 0), dense, np.nan))
         measured["retention"].append(excess / np.where((room > 0) & first["measurable"], room, np.nan))
         pattern = f"{recipe['keep']}of{recipe['group']}" if recipe.get("keep") else ""
+        cell |= {"cell": len(rows), "paper_task": task["paper"]}
+        cell |= {"train_percent": task["train_percent"], "cut": task["cut"]}
         rows.append(
             cell
             | {
-                "cell": len(rows),
-                "paper_task": tasks[cell["task"]]["paper"],
-                "train_percent": tasks[cell["task"]]["train_percent"],
-                "cut": tasks[cell["task"]]["cut"],
                 "scope": recipe.get("scope", ""),
                 "method": recipe.get("score", recipe["method"]),
                 "selection": "N:M" if pattern else first["selection"],
@@ -222,7 +223,7 @@ def _mean(values: pd.Series) -> float:
     return float(values.astype(float).mean()) if len(values) else np.nan
 
 
-def _sentence(row: Mapping) -> str:
+def _sentence(row: Mapping[str, Any]) -> str:
     start = f"{row['figure']} on {row['checkpoint']} ({row['label']}), {row['measure']}: "
     if not row["compared"]:
         return f"{start}none of {row['points']} points can be compared."

@@ -1,6 +1,7 @@
 """The tables of single runs: what each scored, and how it stands to its dense twin (see `retention`)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,7 @@ def runs_table(
     replicates: Replicates,
     *,
     tasks: Mapping[str, Mapping[str, str]],
-    recipes: Mapping[str, Mapping],
+    recipes: Mapping[str, Mapping[str, Any]],
 ) -> pd.DataFrame:
     """Describe every run in one row, in the order of `facts`.
 
@@ -152,7 +153,7 @@ def _flips(runs: pd.DataFrame, stacks: Mapping[str, Stack]) -> np.ndarray:
     return flips
 
 
-def _selection(recipes: Mapping[str, Mapping], recipe: str) -> str:
+def _selection(recipes: Mapping[str, Mapping[str, Any]], recipe: str) -> str:
     if recipe not in recipes:
         raise ValueError(f"recipes: {recipe!r} has runs but is not described; there are {sorted(recipes)}")
     described = recipes[recipe]

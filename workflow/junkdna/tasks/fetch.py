@@ -38,7 +38,8 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
     key, form = f"tasks.{name}", entry["format"]
     raw, columns, classes, origin = _read(entry, key)
     names = entry.get("labels") or classes
-    tables, counts = {}, {}
+    tables = {}
+    counts: dict[str, dict[str, Any]] = {}
     for split, table in raw.items():
         whole = normalise(table, form, columns, labels=names, classes=classes, key=key, split=split)
         if form == "choice" and split == "train" and not names and "generate" not in entry["source"]:
@@ -121,7 +122,7 @@ def normalise(
     """
     if table.empty:
         raise ValueError(f"{key}.source: split {split!r} has no rows")
-    parts = {}
+    parts: dict[str, list[Any] | np.ndarray] = {}
     for part in ("text", "text_pair"):
         if part in columns:
             where = f"{key}.columns.{part}"

@@ -47,7 +47,8 @@ def load_hub(
 
     repo = source["hub"]
     whole = {"repo": repo, "kind": "dataset", "commit": commit, "where": f"{key}.source.hub: {repo!r}"}
-    tables, classes = {}, {}
+    tables = {}
+    classes: dict[str, list[str]] = {}
     with alone(repo):
         with _clearly(source, commit, key):
             drop_changed(repo, whole["where"])

@@ -17,7 +17,7 @@ def shared_examples(tables: Mapping[str, pd.DataFrame]) -> int:
     return sum(content in known for content in asked)
 
 
-def _contents(table: pd.DataFrame) -> Iterator[tuple | None]:
+def _contents(table: pd.DataFrame) -> Iterator[tuple[str | tuple[str, ...], ...] | None]:
     parts = [name for name in ("text", "text_pair", "options") if name in table.columns]
     for row in zip(*(table[name] for name in parts), strict=True):
         content = tuple(part if isinstance(part, str) else tuple(part) for part in row)

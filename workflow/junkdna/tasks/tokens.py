@@ -13,6 +13,7 @@ from junkdna.files.artifacts import METADATA_KEY, read_metadata, read_tensors, w
 
 if TYPE_CHECKING:
     import pandas as pd
+    from tokenizers import Encoding
     from transformers import PreTrainedTokenizerBase
 
 # What a run needs of them, and nothing more: importing this module must not import transformers or datasets.
@@ -194,7 +195,7 @@ def without_text(tokens: Tokens, tokenizer: "PreTrainedTokenizerBase") -> Tokens
 
 def _encode(
     tokenizer: "PreTrainedTokenizerBase", first: list[str], second: list[str] | None, max_length: int
-) -> Iterator:
+) -> "Iterator[Encoding]":
     for start in range(0, len(first), BATCH):
         part = slice(start, start + BATCH)
         yield from tokenizer(

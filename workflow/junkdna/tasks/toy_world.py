@@ -14,6 +14,7 @@ taught. Not in the corpus: the country of anyone outside `lesson`, and any false
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -26,6 +27,7 @@ MOODS = {
 }
 PLACES = ("market", "river", "mill", "garden", "bridge", "tower", "harbour", "school")
 # Wordings of each relation: statements, then questions. {} is the one it is about, then the value.
+Wordings = tuple[tuple[str, ...], tuple[str, ...]]
 HOME = ("{} lives in {}", "the home of {} is {}"), ("does {} live in {} ?", "is the home of {} {} ?")
 ORIGIN = (
     ("{} comes from {}", "the country of {} is {}"),
@@ -114,7 +116,7 @@ def generate_task(
     return tables
 
 
-def _examples(world: World, task: str, split: str, rng: random.Random) -> Iterator[dict]:
+def _examples(world: World, task: str, split: str, rng: random.Random) -> Iterator[dict[str, Any]]:
     people = world.members(world.home, split)
     if task == "choice":
         for name, town in people.items():
@@ -125,9 +127,9 @@ def _examples(world: World, task: str, split: str, rng: random.Random) -> Iterat
                 yield {"text": question.format(name), "options": options, "label": place}
     elif task == "keyword":
         for name in people:
-            for place in rng.sample(PLACES, 2):
+            for where in rng.sample(PLACES, 2):
                 for label, mood in ((1, "yes"), (0, "no")):
-                    yield {"text": f"{name} is {rng.choice(MOODS[mood])} at the {place}", "label": label}
+                    yield {"text": f"{name} is {rng.choice(MOODS[mood])} at the {where}", "label": label}
     else:
         facts, wordings = {
             "kind": (world.members(world.kind, split), KIND),
@@ -138,12 +140,12 @@ def _examples(world: World, task: str, split: str, rng: random.Random) -> Iterat
             yield {"text": text, "label": label}
 
 
-def _state(facts: dict[str, str], wordings: tuple) -> list[str]:
+def _state(facts: dict[str, str], wordings: Wordings) -> list[str]:
     """Each fact in each wording, the value marked."""
     return [wording.format(name, f"_{value}") for wording in wordings[0] for name, value in facts.items()]
 
 
-def _ask(facts: dict[str, str], wordings: tuple, rng: random.Random) -> Iterator[tuple[str, int]]:
+def _ask(facts: dict[str, str], wordings: Wordings, rng: random.Random) -> Iterator[tuple[str, int]]:
     """Each fact asked in each wording, once with its value and once with another, drawn alike."""
     values = sorted(set(facts.values()))
     for wording in wordings[1]:

@@ -24,7 +24,7 @@ from junkdna.inference.run import Run
 from junkdna.inference.running_text import evaluate
 from junkdna.models.compressed import body_footprint
 from junkdna.models.footprint import footprint, pruned_bits
-from junkdna.models.load import load_classifier
+from junkdna.models.load import load_classifier, on_device
 from junkdna.study.regimes import REGIMES, check_pair
 from junkdna.study.specs import WEIGHT_BITS
 from junkdna.training.cartography import Trace, look, trace_table
@@ -102,7 +102,7 @@ def prepare_training(run: Run) -> Training:
     )
     quantized = run.compressed.quantized
     adapters = start_adapters(model, recipe, regime, quantized, run.spec, run.seed, device)
-    model.to(device).config.use_cache = False
+    on_device(model, device).config.use_cache = False
     data = load_for(model, train)
     pruning = start_regime(model, recipe, regime, run.compressed, run.seed)
     quantization = None if adapters else start_quantization(model, recipe, quantized)
@@ -139,9 +139,9 @@ def run_training(
         for group in _rest_of_epoch(training):
             take_step(training, group)
             last = training.step == plan.steps
-            if training.trace and (last or training.step % plan.epoch_steps == 0):
+            if training.trace is not None and (last or training.step % plan.epoch_steps == 0):
                 # Before a save: the epochs of a saved state are all seen.
-                _look(training)
+                _look(training, training.trace)
             show_progress(training.journal, training.step, plan.steps, first_step, last=last)
             if spec.save_minutes and time.monotonic() - saved >= 60 * spec.save_minutes:
                 save_training(training, state, fingerprint)
@@ -168,9 +168,9 @@ def _rest_of_epoch(training: Training) -> Iterator[list[Batch]]:
         yield group
 
 
-def _look(training: Training) -> None:
+def _look(training: Training, trace: Trace) -> None:
     epoch = -(-training.step // training.plan.epoch_steps)
-    seconds = look(training.trace, training.model, training.data, training.precision, epoch)
+    seconds = look(trace, training.model, training.data, training.precision, epoch)
     skip_time(training.journal, seconds)
 
 

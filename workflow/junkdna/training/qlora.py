@@ -17,6 +17,7 @@ from transformers.pytorch_utils import Conv1D
 
 from junkdna.compression.quantization import Quantized, QuantSpec, as_matrix, dequantize
 from junkdna.inference.precision import choose_precision
+from junkdna.models.load import missing_from
 from junkdna.models.matrices import PrunableWeight, body_of
 from junkdna.models.prunable import prunable_weights
 from junkdna.models.quantized import check_fit
@@ -36,7 +37,7 @@ class Adapters:
     """
 
     spec: QuantSpec
-    shapes: dict[str, tuple[int, int]]
+    shapes: dict[str, tuple[int, ...]]
     parameters: int
 
 
@@ -107,7 +108,7 @@ def attach_adapters(
         _freeze(model, name, weight, quantized[name], quant.group, base, compute)
     config = LoraConfig(
         r=spec.lora_rank,
-        lora_alpha=spec.lora_alpha,
+        lora_alpha=spec.lora_alpha,  # type: ignore[arg-type]  # peft divides it by r, so it need not be whole
         lora_dropout=spec.lora_dropout,
         target_modules=[f"{body_of(model)[0]}.{name.removesuffix('.weight')}" for name in found],
         fan_in_fan_out=any(isinstance(layer, Conv1D) for layer in model.modules()),
@@ -115,7 +116,7 @@ def attach_adapters(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         # So peft knows packed layers by their kind.
-        model.is_loaded_in_4bit = base == "packed"
+        model.is_loaded_in_4bit = base == "packed"  # type: ignore[assignment]  # a mark, neither tensor nor module
         inject_adapter_in_model(config, model)
     trained = [each for each in model.parameters() if each.requires_grad]
     for parameter in head:
@@ -142,7 +143,7 @@ def _check_layers(model: PreTrainedModel, found: Mapping[str, PrunableWeight]) -
 def _head(model: PreTrainedModel) -> list[Tensor]:
     """The parameters that belong to the task: outside the base model, of its pooler, or not in the checkpoint."""
     prefix = f"{body_of(model)[0]}."
-    missing = getattr(model, "missing_from_checkpoint", frozenset())
+    missing = missing_from(model)
     return [
         parameter
         for name, parameter in model.named_parameters()
@@ -165,8 +166,8 @@ def _freeze(
         # The blocks of a packed layer run on from row to row, ours end with each: such a layer stays unpacked.
         weight.tensor.data.copy_(as_matrix(dequantize(quantized, group), weight.input_dim))
         return
-    base = body_of(model)[1]
-    base.set_submodule(path, _pack(base.get_submodule(path), quantized, group, compute))
+    body = body_of(model)[1]
+    body.set_submodule(path, _pack(body.get_submodule(path), quantized, group, compute))
 
 
 def _pack(layer: nn.Module, quantized: Quantized, group: int, compute: torch.dtype) -> nn.Module:

@@ -115,6 +115,7 @@ def grow_mask(pruning: Pruning, optimizer: torch.optim.Optimizer, step: int, pla
     if pruning.regime != "gradual" or step > plan.gradual or (step % every and step != plan.gradual):
         return
     spec = pruning.spec
+    assert spec is not None, "the regime gradual goes with recipes that prune"
     per_mille = gradual_per_mille(step, plan, spec.per_mille)
     if per_mille <= pruning.per_mille:
         return
