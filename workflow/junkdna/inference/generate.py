@@ -1,0 +1,155 @@
+"""Free answers: a model goes on from a context, greedily, until it ends, a stop text comes, or its room is used up."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria, StoppingCriteriaList
+
+from junkdna.inference.options import LEAST_SHARED
+from junkdna.inference.precision import autocast
+from junkdna.inference.predict import MAX_TOKENS
+from junkdna.tasks.encode_prompts import shared_prefix
+
+ENDS = ("end", "stop", "length")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model wrote. text: before the stop text, without special tokens. ended: one of ENDS: by its end token, at
+    a stop text, or cut at the most tokens. tokens: how many it wrote, that of the end included."""
+
+    text: str
+    ended: str
+    tokens: int
+
+
+class _StopTexts(StoppingCriteria):
+    """Ends a row once one of the texts stands in what it wrote: on text, for a stop may be cut into tokens anyhow."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], start: int) -> None:
+        self.tokenizer, self.stop, self.start = tokenizer, tuple(stop), start
+        # So many tokens hold a stop text that has just been completed, whatever came before.
+        self.tail = max((len(text) for text in stop), default=0) + 1
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: object) -> Tensor:
+        first = max(self.start, input_ids.shape[1] - self.tail)
+        texts = self.tokenizer.batch_decode(input_ids[:, first:], skip_special_tokens=True)
+        done = [any(stop in text for stop in self.stop) for text in texts]
+        return torch.tensor(done, device=input_ids.device)
+
+
+def generate_answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    contexts: Sequence[Sequence[int]],
+    *,
+    stop: Sequence[str],
+    max_new_tokens: int,
+    precision: str,
+    share: bool = True,
+) -> list[Answer]:
+    """Let `model` go on from each context, in the order of `contexts`.
+
+    share: compute the tokens that all contexts begin with once (decoders that keep keys and values). The batches hang
+    on the contexts alone, so that every recipe sees the same ones.
+    """
+    model.eval()
+    answers: list[Answer | None] = [None] * len(contexts)
+    shared = 0 if model.config.is_encoder_decoder or not share else shared_prefix(contexts)
+    shared = shared if shared >= LEAST_SHARED else 0
+    pad = next(i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if i is not None)
+    with torch.inference_mode(), autocast(precision, model.device):
+        prefix = None
+        if shared:
+            ids = torch.tensor([contexts[0][:shared]], device=model.device)
+            prefix = model(input_ids=ids, use_cache=True).past_key_values
+        for batch in _batches(contexts, max_new_tokens, MAX_TOKENS[model.device.type]):
+            written = _write(
+                model, tokenizer, [contexts[i] for i in batch], stop, max_new_tokens, pad, prefix, shared
+            )
+            for i, tokens in zip(batch, written, strict=True):
+                answers[i] = _answer_of(tokens, tokenizer, stop, _ends(model, tokenizer), max_new_tokens)
+    return answers
+
+
+def _batches(contexts: Sequence[Sequence[int]], new: int, most: int) -> Iterator[list[int]]:
+    """Contexts of like length together, the longest first."""
+    batch: list[int] = []
+    for i in sorted(range(len(contexts)), key=lambda i: -len(contexts[i])):
+        if batch and (len(batch) + 1) * (len(contexts[batch[0]]) + new) > most:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def _write(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    contexts: list[Sequence[int]],
+    stop: Sequence[str],
+    new: int,
+    pad: int,
+    prefix,
+    shared: int,
+) -> list[list[int]]:
+    """The tokens that follow each context, what comes after its end included."""
+    width = max(len(context) for context in contexts)
+    ids = np.full((len(contexts), width), pad, dtype=np.int64)
+    present = np.zeros_like(ids)
+    for i, context in enumerate(contexts):
+        # A decoder goes on from the last place, so the text ends there; what all share stands in front of the padding.
+        rest = (
+            slice(0, len(context))
+            if model.config.is_encoder_decoder
+            else slice(width - len(context) + shared, width)
+        )
+        ids[i, rest] = context if model.config.is_encoder_decoder else context[shared:]
+        present[i, rest] = 1
+    if shared:
+        ids[:, :shared], present[:, :shared] = contexts[0][:shared], 1
+    given = {
+        "input_ids": torch.from_numpy(ids).to(model.device),
+        "attention_mask": torch.from_numpy(present).to(model.device),
+    }
+    if prefix is not None:
+        cache = copy.deepcopy(prefix)
+        cache.batch_repeat_interleave(len(contexts))
+        given["past_key_values"] = cache
+    start = 1 if model.config.is_encoder_decoder else width
+    criteria = StoppingCriteriaList([_StopTexts(tokenizer, stop, start)] if stop else [])
+    made = model.generate(
+        **given,
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=new,
+        pad_token_id=pad,
+        eos_token_id=sorted(_ends(model, tokenizer)),
+        stopping_criteria=criteria,
+    )
+    return made[:, start:].tolist()
+
+
+def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The tokens with which a text ends, as tokenizer and checkpoint say."""
+    found: set[int] = set()
+    for token in (tokenizer.eos_token_id, getattr(model.generation_config, "eos_token_id", None)):
+        found |= set(token if isinstance(token, list) else [] if token is None else [token])
+    return found
+
+
+def _answer_of(
+    tokens: list[int], tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], ends: set[int], new: int
+) -> Answer:
+    count = next((i for i, token in enumerate(tokens) if token in ends), None)
+    own = tokens if count is None else tokens[:count]
+    text = tokenizer.decode(own, skip_special_tokens=True)
+    places = [text.index(each) for each in stop if each in text]
+    if places:
+        return Answer(text[: min(places)], "stop", len(own))
+    return Answer(text, "length" if count is None else "end", len(own) + (count is not None))
