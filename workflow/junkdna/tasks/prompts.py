@@ -119,6 +119,8 @@ def choose_shots(
     So fewer shots are the beginning of more, and all recipes of a seed see the same. An example whose text is one of
     the `measured` ones is none. ValueError where too few are left.
     """
+    if not count:
+        return np.zeros(0, dtype=np.int64)
     asked = {text.strip() for text in measured}
     free = np.array([text.strip() not in asked for text in texts], dtype=bool)
     if free.sum() < count:
