@@ -4,7 +4,6 @@ Nothing is drawn and nothing trains, so the seed of a run says nothing here. The
 the checkpoint as it is.
 """
 
-import math
 import time
 from collections.abc import Mapping
 
@@ -16,15 +15,18 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from junkdna.inference.batches import Data, load_data, order_evaluation, pad_batches
-from junkdna.inference.precision import autocast, choose_precision, peak_memory_mb, synchronize
+from junkdna.inference.precision import autocast, choose_precision, synchronize
 from junkdna.inference.predict import MAX_TOKENS
 from junkdna.inference.result import Result
 from junkdna.inference.run import Run
 from junkdna.inference.token_limits import check_tokens
-from junkdna.models.compressed import apply_recipe, body_footprint
+from junkdna.inference.untrained import load_compressed, untrained_result
 from junkdna.models.decoder import load_causal
+<<<<<<< HEAD
 from junkdna.models.load import on_device
 from junkdna.study.regimes import REGIMES, check_pair
+=======
+>>>>>>> f6ef222 (A language model is asked: options by four score rules, free answers by three metrics)
 from junkdna.tasks.tokens import Tokens
 
 # Logits of a forward pass: a vocabulary of 50,000 makes them larger than all else.
@@ -38,48 +40,32 @@ def evaluate(run: Run) -> Result:
     mean loss of a predicted token, and `prior_entropy` is that of the unigram model. ValueError for a regime that
     trains, and for a recipe, regime or mask that do not fit each other or the checkpoint.
     """
-    check_pair(run.recipe, run.regime)
-    # The dense run of running text, too, is the checkpoint as it is.
-    if run.regime != "dense" and REGIMES[run.regime].moves != "nothing":
-        raise ValueError(
-            f"regime: {run.regime!r} trains, and a task of format lm has nothing to train on; legal: zero-shot, dense"
-        )
     start, device = time.perf_counter(), run.device
+<<<<<<< HEAD
     model = on_device(load_causal(run.checkpoint), device)
     applied = apply_recipe(model, run.recipe, run.compressed)
+=======
+    model, applied = load_compressed(
+        load_causal, run.checkpoint, run.recipe, run.regime, run.compressed, device
+    )
+>>>>>>> f6ef222 (A language model is asked: options by four score rules, free answers by three metrics)
     precision = choose_precision(run.spec.precision, device)
     check_tokens(model, run.validation)
     data = load_data(run.validation, device)
-    load_seconds = time.perf_counter() - start
-    start = time.perf_counter()
+    loaded = time.perf_counter()
     predictions = predict_text(model, data, precision, run.train)
     synchronize(device)
     count = predictions["target"]
-    loss = float((predictions["loss"] * count).sum() / count.sum())
-    unigram = -float((predictions["scores"].str[0] * count).sum() / count.sum())
-    facts = {
-        "train_examples": len(run.train.example_id),
-        "validation_examples": len(data),
-        "steps": 0,
-        "train_seconds": 0.0,
-        "eval_seconds": time.perf_counter() - start,
-        "load_seconds": load_seconds,
-        "examples_per_second": 0.0,
-        "peak_memory_mb": peak_memory_mb(device),
-        "sparsity": applied.sparsity,
-        **body_footprint(model, applied.bits),
-        "first_loss": loss,
-        "final_loss": loss,
-        "min_loss": loss,
-        "prior_entropy": unigram,
-        "precision": precision,
-        "device": str(device),
-        "threads": torch.get_num_threads(),
-        "diverged": not math.isfinite(loss),
-    }
-    names = ("step", "epoch", "loss", "learning_rate", "examples_per_second", "sparsity")
-    history = pd.DataFrame({name: pd.Series(dtype=int if name == "step" else float) for name in names})
-    return Result(predictions, history, facts, model, None)
+    return untrained_result(
+        model,
+        applied,
+        predictions,
+        shown=len(run.train.example_id),
+        loss=float((predictions["loss"] * count).sum() / count.sum()),
+        prior=-float((predictions["scores"].str[0] * count).sum() / count.sum()),
+        seconds=(loaded - start, time.perf_counter() - loaded),
+        precision=precision,
+    )
 
 
 @torch.inference_mode()

@@ -1,0 +1,135 @@
+"""A model that is asked: score rules, free answers, compressed ones, and what no number becomes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from junkdna.compression.compressed import Compressed
+from junkdna.compression.masks import build_mask
+from junkdna.inference.answers import AnswerSpec, AskedRun, ask_model, choose_options, judge
+from junkdna.models.decoder import load_causal
+from junkdna.models.prunable import prunable_weights
+from junkdna.study.specs import PruneSpec
+from junkdna.tasks.asked import ask
+from junkdna.tasks.prompts import PromptSpec
+from junkdna.tasks.tokens import load_tokenizer
+from trainings import DENSE, PRUNED
+
+SPEC = PromptSpec(prompt="Q: {{ text }}\nA:", null_prompt="A:")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("decoder")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(["<s>", "</s>", *alphabet])}, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    special = {"bos_token": AddedToken("<s>", special=True), "eos_token": AddedToken("</s>", special=True)}
+    PreTrainedTokenizerFast(tokenizer_object=made, **special).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(alphabet) + 2, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+        num_attention_heads=4, bos_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config)
+    for parameter in model.parameters():
+        parameter.data *= 3
+    model.save_pretrained(folder)
+    return folder
+
+
+def table(count: int) -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    words = ["sun", "a long answer", "moon", "up there", "no"]
+    rows = [[str(each) for each in draw.permutation(words)[: draw.integers(2, 5)]] for _ in range(count)]
+    right = [int(draw.integers(len(row))) for row in rows]
+    text = [f"what is {i}?" for i in range(count)]
+    return pd.DataFrame({"example_id": range(count), "text": text, "options": rows, "label": right})
+
+
+def run_of(checkpoint, asked, **changed) -> AskedRun:
+    settings = {"gold": None, "recipe": DENSE, "regime": "dense", "how": AnswerSpec(), "precision": "fp32"}
+    return AskedRun(checkpoint=checkpoint, asked=asked, device=torch.device("cpu"), **(settings | changed))
+
+
+@pytest.fixture(scope="module")
+def asked(checkpoint):
+    return ask(table(8), table(0), load_tokenizer(checkpoint), SPEC, seed=1, room=200)
+
+
+def test_the_four_score_rules_compare_what_they_say(checkpoint, asked):
+    model = load_causal(checkpoint)
+    tables = {rule: choose_options(model, asked, rule, "fp32") for rule in ("sum", "char", "token", "pmi")}
+    for name, made in tables.items():
+        for i, row in made.iterrows():
+            options = table(8)["options"][i]
+            assert list(row["characters"]) == [len(option) for option in options]
+            assert list(row["tokens"]) == [len(option) + 1 for option in options], (
+                "the space before it counts"
+            )
+            score = {
+                "sum": row["sums"],
+                "char": row["sums"] / row["characters"],
+                "token": row["sums"] / row["tokens"],
+                "pmi": row["sums"] - row["null_sums"],
+            }[name]
+            assert row["prediction"] == score.argmax()
+            np.testing.assert_allclose(row["scores"], score - np.log(np.exp(score).sum()), atol=1e-4)
+            assert row["loss"] == pytest.approx(-row["scores"][int(row["target"])], abs=1e-5)
+            assert row["correct"] == (row["prediction"] == row["target"])
+    assert not tables["sum"]["prediction"].equals(tables["token"]["prediction"])
+
+
+def test_a_run_of_a_compressed_model(checkpoint, asked):
+    dense = ask_model(run_of(checkpoint, asked))
+    assert dense.facts["steps"] == 0 and dense.facts["effective_bits"] == 16 and not dense.facts["diverged"]
+    assert dense.facts["prior_entropy"] == pytest.approx(np.log(table(8)["options"].map(len)).mean())
+    found = prunable_weights(load_causal(checkpoint), "body")
+    weights = {name: entry.tensor.detach() for name, entry in found.items()}
+    mask = build_mask(weights, dict.fromkeys(weights, 1), PruneSpec.from_mapping(PRUNED))
+    settings = {"recipe": PRUNED, "regime": "zero-shot", "compressed": Compressed(mask=mask)}
+    pruned = ask_model(run_of(checkpoint, asked, **settings))
+    assert pruned.facts["sparsity"] == pytest.approx(0.4, abs=1e-3)
+    assert not np.allclose(
+        np.concatenate(pruned.predictions["sums"]), np.concatenate(dense.predictions["sums"])
+    )
+    again = ask_model(run_of(checkpoint, asked, **settings))
+    pd.testing.assert_frame_equal(again.predictions, pruned.predictions)
+    with pytest.raises(ValueError, match="'sparse' trains"):
+        ask_model(run_of(checkpoint, asked, recipe=PRUNED, regime="sparse"))
+
+
+def test_scores_that_are_no_numbers_choose_nothing(checkpoint, asked):
+    model = load_causal(checkpoint)
+    model.lm_head.weight.data[7] = float("nan")
+    made = choose_options(model, asked, "sum", "fp32")
+    assert made["prediction"].isna().all() and made["loss"].isna().all() and not made["correct"].any()
+
+
+def test_free_answers_are_judged_and_the_gold_one_has_a_likelihood(checkpoint):
+    free = table(5).drop(columns=["options", "label"]).assign(answers=[["sun", "the moon"]] * 5)
+    tokenizer = load_tokenizer(checkpoint)
+    asked = ask(free, free.iloc[:0], tokenizer, replace(SPEC, target="{{ answer }}"), seed=1, room=200)
+    how = AnswerSpec(metric="token-f1", stop=("\n",), max_new_tokens=6)
+    made = ask_model(run_of(checkpoint, asked, gold=[["sun", "the moon"]] * 5, how=how)).predictions
+    assert list(made.columns[-3:]) == ["text", "ended", "tokens"] and len(made) == 5
+    assert (made["target"] == 1).all() and made["ended"].isin(["end", "stop", "length"]).all()
+    assert (made["tokens"] <= 6).all() and np.isfinite(made["loss"]).all() and (made["loss"] > 0).all()
+    for _, row in made.iterrows():
+        assert row["prediction"] == judge(row["text"], ["sun", "the moon"], how)
+
+
+def test_answers_are_judged_by_the_metric():
+    exact, overlap, number = (AnswerSpec(metric=each) for each in ("exact-match", "token-f1", "number"))
+    assert judge("The moon.", ["moon"], exact) == 1 and judge("no moon", ["moon"], exact) == 0
+    assert judge("no moon", ["moon"], overlap) == pytest.approx(2 / 3)
+    assert judge("so it is 1,200.", ["1200.0"], number) == 1 and judge("", ["3"], number) == 0
+    assert judge("O-Neill", ["o neill"], replace(exact, normalise="triviaqa")) == 1
+    assert judge("O-Neill", ["o neill"], exact) == 0

@@ -1,0 +1,196 @@
+"""A compressed language model is asked: by options and their likelihood, or in free text. Nothing trains.
+
+Every score is kept with the example, so that another rule needs no other run.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from transformers import PreTrainedModel
+
+from junkdna.compression.compressed import Compressed
+from junkdna.inference.generate import generate_answers
+from junkdna.inference.options import shares, target_sums
+from junkdna.inference.precision import choose_precision, synchronize
+from junkdna.inference.result import Result
+from junkdna.inference.untrained import load_compressed, untrained_result
+from junkdna.models.decoder import load_causal
+from junkdna.statistics.answers import NORMALISERS, exact_match, same_number, token_f1
+from junkdna.tasks.asked import Asked
+from junkdna.tasks.tokens import load_tokenizer
+
+RULES = ("sum", "char", "token", "pmi")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerSpec:
+    """How answers are made and judged.
+
+    score: rule by which options are compared, one of RULES: the sum of the log-probabilities of an option's tokens; by
+    character or by token of it; or less the sum after the null prompt. metric: of free answers. normalise: whose rule
+    of exact match and F1, `squad` or `triviaqa`. stop, max_new_tokens: where a free answer ends.
+    """
+
+    score: str = "sum"
+    metric: str = "accuracy"
+    normalise: str = "squad"
+    stop: tuple[str, ...] = ()
+    max_new_tokens: int = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskedRun:
+    """A checkpoint that is asked, with what a recipe made of it.
+
+    checkpoint: local folder. asked: the questions. gold: of free answers those that are right, by question; None where
+    options are compared. recipe: expanded. compressed: what its files hold.
+    """
+
+    checkpoint: Path
+    asked: Asked
+    gold: Sequence[Sequence[str]] | None
+    recipe: Mapping[str, Any]
+    regime: str
+    how: AnswerSpec
+    precision: str
+    device: torch.device
+    compressed: Compressed = field(default_factory=Compressed)
+
+
+def ask_model(run: AskedRun) -> Result:
+    """Compress the checkpoint of `run` and put all its questions to it.
+
+    The loss of an example is minus the log-probability of the right option among all (by the score rule), or that of
+    the first gold answer by token; `prior_entropy` is the loss of who does not read the question, of options alone.
+    ValueError for a regime that trains, and for a recipe, regime or mask that do not fit each other or the checkpoint.
+    """
+    start = time.perf_counter()
+    model, applied = load_compressed(
+        load_causal, run.checkpoint, run.recipe, run.regime, run.compressed, run.device
+    )
+    precision = choose_precision(run.precision, run.device)
+    loaded = time.perf_counter()
+    if run.gold is None:
+        predictions = choose_options(model, run.asked, run.how.score, precision)
+        prior = float(np.log(np.diff(run.asked.ends.numpy())).mean())
+    else:
+        tokenizer = load_tokenizer(run.checkpoint)
+        predictions = write_answers(model, tokenizer, run.asked, run.gold, run.how, precision)
+        prior = float("nan")
+    synchronize(run.device)
+    return untrained_result(
+        model,
+        applied,
+        predictions,
+        shown=0,
+        loss=float(predictions["loss"].mean()),
+        prior=prior,
+        seconds=(loaded - start, time.perf_counter() - loaded),
+        precision=precision,
+    )
+
+
+def choose_options(model: PreTrainedModel, asked: Asked, rule: str, precision: str) -> pd.DataFrame:
+    """Compare the options of every question; one row a question, in the order of `asked`.
+
+    Columns: example_id, target (place of the right option), prediction (of the one that scores highest; NaN where a
+    score is no number), correct, loss (nats), scores (log-probabilities of the options by the rule); and of each option
+    sums (log-probability of its tokens, nats), tokens, characters and null_sums (the same after the null prompt).
+    """
+    encoded, null = asked.encoded(), asked.without_question()
+    fast = shares(model, encoded, precision)
+    sums = np.concatenate(target_sums(model, encoded, precision, fast=fast))
+    without = np.concatenate(target_sums(model, null, precision, fast=fast))
+    tokens, characters = np.diff(asked.target_ends.numpy()), asked.characters.numpy()
+    by_rule = {"sum": sums, "char": sums / np.maximum(characters, 1), "token": sums / tokens}
+    score = (by_rule | {"pmi": sums - without})[rule]
+    parts = asked.ends.numpy()[1:-1]
+    lists = {
+        name: np.split(values, parts)
+        for name, values in (
+            ("score", score),
+            ("sums", sums),
+            ("tokens", tokens),
+            ("characters", characters),
+            ("null_sums", without),
+        )
+    }
+    with np.errstate(invalid="ignore"):  # a score that is no number stays none
+        scores = [own - np.logaddexp.reduce(own) for own in lists.pop("score")]
+    target = asked.right.numpy()
+    known = np.array([np.isfinite(own).all() for own in scores], dtype=bool)
+    best = np.array([own.argmax() for own in scores], dtype=float)
+    prediction = np.where(known, best, np.nan)
+    loss = [-own[right] if good else np.nan for own, right, good in zip(scores, target, known, strict=True)]
+    return pd.DataFrame(
+        {
+            "example_id": asked.example_id.numpy(),
+            "target": target.astype(float),
+            "prediction": prediction,
+            "correct": pd.array(prediction == target, dtype="boolean"),
+            "loss": np.array(loss, dtype=np.float32),
+            "scores": [own.astype(np.float32) for own in scores],
+            **lists,
+        }
+    )
+
+
+def write_answers(
+    model: PreTrainedModel,
+    tokenizer: Any,
+    asked: Asked,
+    gold: Sequence[Sequence[str]],
+    how: AnswerSpec,
+    precision: str,
+) -> pd.DataFrame:
+    """Have the model answer every question in free text; one row a question, in the order of `asked`.
+
+    Columns: example_id, target (1, what a right answer scores), prediction (what this one does), correct (whether that
+    is 1), loss (minus the log-probability of the likeliest gold answer by token, nats), scores (one number: minus the
+    loss), text, ended (see `generate.ENDS`) and tokens (how many were written).
+    """
+    encoded = asked.encoded()
+    written = generate_answers(
+        model,
+        tokenizer,
+        [each.context for each in encoded],
+        stop=how.stop,
+        max_new_tokens=how.max_new_tokens,
+        precision=precision,
+        share=shares(model, encoded, precision),
+    )
+    sums = target_sums(model, encoded, precision)
+    likely = [
+        float(np.max(own / [len(target) for target in each.targets]))
+        for own, each in zip(sums, encoded, strict=True)
+    ]
+    score = np.array(
+        [judge(answer.text, right, how) for answer, right in zip(written, gold, strict=True)], dtype=float
+    )
+    return pd.DataFrame(
+        {
+            "example_id": asked.example_id.numpy(),
+            "target": np.ones(len(asked)),
+            "prediction": score,
+            "correct": pd.array(score == 1, dtype="boolean"),
+            "loss": -np.array(likely, dtype=np.float32),
+            "scores": [np.array([each], dtype=np.float32) for each in likely],
+            "text": [answer.text for answer in written],
+            "ended": [answer.ended for answer in written],
+            "tokens": [answer.tokens for answer in written],
+        }
+    )
+
+
+def judge(answer: str, gold: Sequence[str], how: AnswerSpec) -> float:
+    """What a free answer scores by the metric, 0 to 1."""
+    if how.metric == "number":
+        return same_number(answer, gold)
+    match = exact_match if how.metric == "exact-match" else token_f1
+    return match(answer, gold, NORMALISERS[how.normalise])
