@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    Cache,
+    GenerationMixin,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
-from junkdna.inference.options import LEAST_SHARED
+from junkdna.inference.options import LEAST_SHARED, compute_prefix
 from junkdna.inference.precision import autocast
 from junkdna.inference.predict import MAX_TOKENS
 from junkdna.tasks.encode_prompts import shared_prefix
@@ -58,22 +65,21 @@ def generate_answers(
     on the contexts alone, so that every recipe sees the same ones.
     """
     model.eval()
-    answers: list[Answer | None] = [None] * len(contexts)
+    answers: dict[int, Answer] = {}
     shared = 0 if model.config.is_encoder_decoder or not share else shared_prefix(contexts)
     shared = shared if shared >= LEAST_SHARED else 0
     pad = next(i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if i is not None)
     with torch.inference_mode(), autocast(precision, model.device):
         prefix = None
         if shared:
-            ids = torch.tensor([contexts[0][:shared]], device=model.device)
-            prefix = model(input_ids=ids, use_cache=True).past_key_values
+            prefix = compute_prefix(model, contexts[0][:shared])
         for batch in _batches(contexts, max_new_tokens, MAX_TOKENS[model.device.type]):
             written = _write(
                 model, tokenizer, [contexts[i] for i in batch], stop, max_new_tokens, pad, prefix, shared
             )
             for i, tokens in zip(batch, written, strict=True):
                 answers[i] = _answer_of(tokens, tokenizer, stop, _ends(model, tokenizer), max_new_tokens)
-    return answers
+    return [answers[i] for i in range(len(contexts))]
 
 
 def _batches(contexts: Sequence[Sequence[int]], new: int, most: int) -> Iterator[list[int]]:
@@ -95,7 +101,7 @@ def _write(
     stop: Sequence[str],
     new: int,
     pad: int,
-    prefix,
+    prefix: Cache | None,
     shared: int,
 ) -> list[list[int]]:
     """The tokens that follow each context, what comes after its end included."""
@@ -123,7 +129,8 @@ def _write(
         given["past_key_values"] = cache
     start = 1 if model.config.is_encoder_decoder else width
     criteria = StoppingCriteriaList([_StopTexts(tokenizer, stop, start)] if stop else [])
-    made = model.generate(
+    made = GenerationMixin.generate(
+        model,
         **given,
         do_sample=False,
         num_beams=1,
@@ -148,7 +155,7 @@ def _answer_of(
 ) -> Answer:
     count = next((i for i, token in enumerate(tokens) if token in ends), None)
     own = tokens if count is None else tokens[:count]
-    text = tokenizer.decode(own, skip_special_tokens=True)
+    (text,) = tokenizer.batch_decode([own], skip_special_tokens=True)
     places = [text.index(each) for each in stop if each in text]
     if places:
         return Answer(text[: min(places)], "stop", len(own))

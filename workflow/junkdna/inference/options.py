@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import Cache, PreTrainedModel
 
 from junkdna.inference.precision import autocast
 from junkdna.inference.predict import MAX_TOKENS
@@ -59,7 +59,7 @@ def target_sums(
     shared = shared if shared >= LEAST_SHARED else 0
     rows = [row for i, each in enumerate(asked) for row in _rows_of(i, each, shared, fast)]
     with torch.inference_mode(), autocast(precision, model.device):
-        prefix = _compute_prefix(model, asked[0].context[:shared]) if shared else None
+        prefix = compute_prefix(model, asked[0].context[:shared]) if shared else None
         for batch in _batches(rows, shared, MAX_TOKENS[model.device.type]):
             found = _score(model, batch, prefix, shared, fast)
             for row, values in zip(batch, found, strict=True):
@@ -115,12 +115,15 @@ def _batches(rows: list[_Row], shared: int, most: int) -> Iterator[list[_Row]]:
         yield batch
 
 
-def _compute_prefix(model: PreTrainedModel, ids: Sequence[int]):
+def compute_prefix(model: PreTrainedModel, ids: Sequence[int]) -> Cache:
+    """The keys and values of tokens that many sequences begin with."""
     tokens = torch.tensor([ids], device=model.device)
     return model(input_ids=tokens, use_cache=True).past_key_values
 
 
-def _score(model: PreTrainedModel, batch: list[_Row], prefix, shared: int, fast: bool) -> list[np.ndarray]:
+def _score(
+    model: PreTrainedModel, batch: list[_Row], prefix: Cache | None, shared: int, fast: bool
+) -> list[np.ndarray]:
     """Log-probabilities of the scored tokens of each row."""
     device, width = model.device, len(batch[0].ids)
     ids, place = (np.zeros((len(batch), width), dtype=np.int64) for _ in range(2))

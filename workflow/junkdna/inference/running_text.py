@@ -22,11 +22,6 @@ from junkdna.inference.run import Run
 from junkdna.inference.token_limits import check_tokens
 from junkdna.inference.untrained import load_compressed, untrained_result
 from junkdna.models.decoder import load_causal
-<<<<<<< HEAD
-from junkdna.models.load import on_device
-from junkdna.study.regimes import REGIMES, check_pair
-=======
->>>>>>> f6ef222 (A language model is asked: options by four score rules, free answers by three metrics)
 from junkdna.tasks.tokens import Tokens
 
 # Logits of a forward pass: a vocabulary of 50,000 makes them larger than all else.
@@ -41,14 +36,9 @@ def evaluate(run: Run) -> Result:
     trains, and for a recipe, regime or mask that do not fit each other or the checkpoint.
     """
     start, device = time.perf_counter(), run.device
-<<<<<<< HEAD
-    model = on_device(load_causal(run.checkpoint), device)
-    applied = apply_recipe(model, run.recipe, run.compressed)
-=======
     model, applied = load_compressed(
         load_causal, run.checkpoint, run.recipe, run.regime, run.compressed, device
     )
->>>>>>> f6ef222 (A language model is asked: options by four score rules, free answers by three metrics)
     precision = choose_precision(run.spec.precision, device)
     check_tokens(model, run.validation)
     data = load_data(run.validation, device)

@@ -13,6 +13,7 @@ from junkdna.compression.compressed import Compressed
 from junkdna.inference.precision import peak_memory_mb
 from junkdna.inference.result import Result
 from junkdna.models.compressed import Applied, apply_recipe, body_footprint
+from junkdna.models.load import on_device
 from junkdna.study.regimes import REGIMES, check_pair
 
 HISTORY = ("step", "epoch", "loss", "learning_rate", "examples_per_second", "sparsity")
@@ -33,7 +34,7 @@ def load_compressed(
         raise ValueError(
             f"regime: {regime!r} trains, and a task that has no head has nothing to train; legal: zero-shot, dense"
         )
-    model = load(checkpoint).to(device)
+    model = on_device(load(checkpoint), device)
     return model, apply_recipe(model, recipe, compressed)
 
 

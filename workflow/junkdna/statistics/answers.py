@@ -73,4 +73,6 @@ def same_number(answer: str, gold: Sequence[str]) -> float:
     if said is None:
         return 0.0
     wanted = (last_number(each) for each in gold)
-    return float(any(each is not None and abs(said - each) <= SAME * max(1, abs(each)) for each in wanted))
+    return float(
+        any(each is not None and abs(said - each) <= SAME * max(1.0, float(abs(each))) for each in wanted)
+    )

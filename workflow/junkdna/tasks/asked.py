@@ -5,6 +5,7 @@ Every recipe of a seed reads the same file, so runs are paired question by quest
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,19 +85,18 @@ def ask(
         pool["example_id"].to_numpy(), pool["text"].tolist(), measured["text"].tolist(), seed, spec.shots
     )
     shots = [shot_of(pool.iloc[i].to_dict(), spec) for i in chosen]
-    given = {"instruction": spec.instruction, "shots": shots, "first": first, "room": room}
+    put = partial(
+        encode_question, tokenizer, instruction=spec.instruction, shots=shots, first=first, room=room
+    )
     made = _Flat()
     for _, row in measured.iterrows():
         question = question_of(row.to_dict(), spec)
         spaced = [spec.delimiter + target for target in question.targets]
         if spec.asks_by_option:
             pairs = zip(question.contexts, spaced, strict=True)
-            encoded = [
-                encode_question(tokenizer, context=context, targets=[target], **given)
-                for context, target in pairs
-            ]
+            encoded = [put(context=context, targets=[target]) for context, target in pairs]
         else:
-            encoded = [encode_question(tokenizer, context=question.contexts[0], targets=spaced, **given)]
+            encoded = [put(context=question.contexts[0], targets=spaced)]
         null = [
             encode_pair(tokenizer, render(spec.null_prompt, row.to_dict()), target, first)
             for target in spaced

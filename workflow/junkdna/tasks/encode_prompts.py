@@ -93,7 +93,7 @@ def shared_prefix(contexts: Sequence[Sequence[int]]) -> int:
     """How many tokens all contexts begin with; at least one is left to each, from which what follows is predicted."""
     if not contexts:
         return 0
-    low, high = min(contexts), max(contexts)
+    low, high = min(map(tuple, contexts)), max(map(tuple, contexts))
     same = next(
         (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high))
     )

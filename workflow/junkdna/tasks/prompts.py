@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from junkdna.study.problems import problem
@@ -85,7 +85,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 
 @cache
-def _compiled(template: str):
+def _compiled(template: str) -> Template:
     return _SANDBOX.from_string(template)
 
 
