@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -119,7 +120,7 @@ def _write(
         present[i, rest] = 1
     if shared:
         ids[:, :shared], present[:, :shared] = contexts[0][:shared], 1
-    given = {
+    given: dict[str, Any] = {
         "input_ids": torch.from_numpy(ids).to(model.device),
         "attention_mask": torch.from_numpy(present).to(model.device),
     }
