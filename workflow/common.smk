@@ -54,6 +54,8 @@ KEPT_RUNS = mode_connectivity.ends_of(CONNECTED)
 STUDY = config["study"]["name"]
 RANKINGS = {name: recipe for recipe in RECIPES.values() if (name := inputs.ranking_of(recipe))}
 FIGURES = figure_names.figure_names(config, RUNS)
+# What is asked of a language model as it is, and what is tokenized for a training or as running text.
+ASKED = [name for name, task in USED["tasks"].items() if tasks.is_asked(task)]
 LABELLED = [name for name, task in USED["tasks"].items() if task["format"] in ("classification", "pair")]
 # What the files at `source.path` hold, and with what each file of the study is made, in short hashes.
 LOCAL = local_hashes.local_hashes(USED, Path("resources/local-files.json"))

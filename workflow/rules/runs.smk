@@ -77,4 +77,38 @@ use rule finetune as finetune_traced_and_kept with:
         checkpoint=exactly([run for run in KEPT_RUNS if run in TRACED_RUNS]),
 
 
-ruleorder: finetune_traced_and_kept > finetune_traced > finetune_kept > finetune
+# A run that is asked as it is, by options or in free text: another way to the same files.
+rule evaluate:
+    input:
+        manifest="resources/checkpoints/{checkpoint}/manifest.json",
+        asked=rules.encode_prompts.output.asked,
+        validation=rules.fetch_task.output.validation,
+        mask=needed("mask"),
+        quantized=needed("quantized"),
+    output:
+        **rules.finetune.output,
+    log:
+        "logs/evaluate/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}.log",
+    benchmark:
+        "benchmarks/runs/evaluate/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}.tsv"
+    wildcard_constraints:
+        task="|".join(ASKED) or "(?!)",
+    conda:
+        "../../envs/gpu.yaml"
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=240,
+    params:
+        recipe=lambda w: RECIPES[w.recipe],
+        asked=lambda w: tasks.asked_of(config["tasks"][w.task]),
+        precision=lambda w: runs.training_of(config, w.checkpoint, w.task)["precision"],
+        made=lambda w: config_hashes.made_of(MADE, config_hashes.RUN, w),
+        code=code_digest("evaluate", without=MASK_MAKING),
+    message:
+        "Asking {wildcards.checkpoint} / {wildcards.recipe} / {wildcards.task} / seed {wildcards.seed}"
+    script:
+        "../scripts/evaluate.py"
+
+
+ruleorder: evaluate > finetune_traced_and_kept > finetune_traced > finetune_kept > finetune

@@ -116,7 +116,7 @@ def test_scores_that_are_no_numbers_choose_nothing(checkpoint, asked):
 def test_free_answers_are_judged_and_the_gold_one_has_a_likelihood(checkpoint):
     free = table(5).drop(columns=["options", "label"]).assign(answers=[["sun", "the moon"]] * 5)
     tokenizer = load_tokenizer(checkpoint)
-    asked = ask(free, free.iloc[:0], tokenizer, replace(SPEC, target="{{ answer }}"), seed=1, room=200)
+    asked = ask(free, free.iloc[:0], tokenizer, replace(SPEC, answer="{{ answer }}"), seed=1, room=200)
     how = AnswerSpec(metric="token-f1", stop=("\n",), max_new_tokens=6)
     made = ask_model(run_of(checkpoint, asked, gold=[["sun", "the moon"]] * 5, how=how)).predictions
     assert list(made.columns[-3:]) == ["text", "ended", "tokens"] and len(made) == 5

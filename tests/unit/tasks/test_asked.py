@@ -61,7 +61,7 @@ def test_a_file_of_questions_reads_back_and_says_what_the_templates_say(tokenize
 
 
 def test_partial_scoring_has_a_context_an_option(tokenizer):
-    spec = PromptSpec(prompt="{{ text }} {{ option }}", target="is it.", null_prompt="")
+    spec = PromptSpec(prompt="{{ text }} {{ option }}", answer="is it.", null_prompt="")
     asked = ask(table(3, 0), table(0, 9), tokenizer, spec, seed=1, room=200)
     assert asked.of.tolist() == list(range(8)) and len(asked.encoded()) == 8
     assert all(len(each.targets) == 1 for each in asked.encoded())

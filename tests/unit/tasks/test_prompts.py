@@ -27,7 +27,7 @@ def test_a_choice_has_one_context_and_a_target_an_option():
 def test_options_may_be_shown_with_letters():
     spec = PromptSpec(
         prompt="{{ text }}\n{% for each in options %}{{ 'ABC'[loop.index0] }}. {{ each }}\n{% endfor %}Answer:",
-        target="{{ 'ABC'[options.index(option)] }}",
+        answer="{{ 'ABC'[options.index(option)] }}",
     )
     asked = question_of({**ASKED, "label": 2}, spec)
     assert asked.contexts == ("Where is the sun?\nA. up\nB. down\nC. left\nAnswer:",)
@@ -43,7 +43,7 @@ def test_two_options_with_the_same_text_stay_two():
 def test_partial_scoring_asks_once_an_option_and_the_rest_is_the_same():
     blank = {"text": "The cup is in the bag because _ is small.", "options": ["cup", "bag"], "label": 1}
     spec = PromptSpec(
-        prompt="{{ text.split('_')[0] }}{{ option }}", target="{{ text.split('_')[1].strip() }}"
+        prompt="{{ text.split('_')[0] }}{{ option }}", answer="{{ text.split('_')[1].strip() }}"
     )
     asked = question_of(blank, spec)
     assert asked.contexts == ("The cup is in the bag because cup", "The cup is in the bag because bag")
@@ -53,7 +53,7 @@ def test_partial_scoring_asks_once_an_option_and_the_rest_is_the_same():
 
 def test_a_free_answer_has_all_its_aliases_and_shows_the_first():
     free = {"text": "Who?", "answers": ["Mark Twain", "Samuel Clemens"]}
-    spec = PromptSpec(prompt="Q: {{ text }}\nA:", target="{{ answer }}")
+    spec = PromptSpec(prompt="Q: {{ text }}\nA:", answer="{{ answer }}")
     assert question_of(free, spec).targets == ("Mark Twain", "Samuel Clemens")
     assert shot_of(free, spec) == "Q: Who?\nA: Mark Twain\n\n"
 

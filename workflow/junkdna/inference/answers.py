@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -25,16 +25,14 @@ from junkdna.statistics.answers import NORMALISERS, exact_match, same_number, to
 from junkdna.tasks.asked import Asked
 from junkdna.tasks.tokens import load_tokenizer
 
-RULES = ("sum", "char", "token", "pmi")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerSpec:
     """How answers are made and judged.
 
-    score: rule by which options are compared, one of RULES: the sum of the log-probabilities of an option's tokens; by
-    character or by token of it; or less the sum after the null prompt. metric: of free answers. normalise: whose rule
-    of exact match and F1, `squad` or `triviaqa`. stop, max_new_tokens: where a free answer ends.
+    score: rule by which options are compared, one of `specs.SCORE_RULES`: the sum of the log-probabilities of an
+    option's tokens; by character or by token of it; or less the sum after the null prompt. metric: of free answers.
+    normalise: whose rule of exact match and F1, `squad` or `triviaqa`. stop, max_new_tokens: where a free answer ends.
     """
 
     score: str = "sum"
@@ -42,6 +40,12 @@ class AnswerSpec:
     normalise: str = "squad"
     stop: tuple[str, ...] = ()
     max_new_tokens: int = 16
+
+    @classmethod
+    def from_mapping(cls, asked: Mapping[str, Any]) -> Self:
+        """The spec in the keys of a task, which may hold more than the spec."""
+        given = {name: asked[name] for name in cls.__dataclass_fields__ if name in asked}
+        return cls(**given | {"stop": tuple(asked.get("stop", ()))})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

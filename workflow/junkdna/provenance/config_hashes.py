@@ -12,7 +12,7 @@ from typing import Any
 
 from junkdna.study.inputs import calibration_slug, copied_mask, needs_calibration, ranking_of
 from junkdna.study.runs import training_of
-from junkdna.study.tasks import data_of
+from junkdna.study.tasks import ASK_KEYS, data_of, is_asked
 
 # What decides the content of the files of each stage; the slugs that they are looked up by stand in `_slug`.
 TOKENS = ("checkpoint", "task", "tokens")
@@ -50,7 +50,7 @@ def hash_parts(
         "task": {
             name: short_hash([data_of(entry), local.get(f"tasks.{name}")]) for name, entry in tasks.items()
         },
-        "tokens": {name: short_hash([entry["format"], entry["max_length"]]) for name, entry in tasks.items()},
+        "tokens": {name: short_hash(_encoding_of(entry)) for name, entry in tasks.items()},
         "training": {
             f"{checkpoint}/{task}{'/qlora' if regime else ''}": short_hash(
                 training_of(config, checkpoint, task, regime)
@@ -79,6 +79,12 @@ def hash_parts(
         needs = [parts[part].get(slug) for part in ("calibration", "like")]
         parts["compression"][slug] = short_hash([recipe, *needs])
     return parts
+
+
+def _encoding_of(task: Mapping[str, Any]) -> list[Any]:
+    """What decides how the examples of a task become tokens, and how answers are judged."""
+    asked = [{key: task[key] for key in ASK_KEYS if key in task}] if is_asked(task) else []
+    return [task["format"], task["max_length"], *asked]
 
 
 def _depth(slug: str, recipes: Mapping[str, Mapping[str, Any]]) -> int:

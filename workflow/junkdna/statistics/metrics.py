@@ -74,6 +74,11 @@ def spearman(target: Array, prediction: Array, weights: Array) -> Array:
     return np.stack([_paired_correlation(ranks, _midranks(row, weights), weights) for row in prediction])
 
 
+def mean_score(target: Array, prediction: Array, weights: Array) -> Array:
+    """Mean of what each answer scores, which is what the predictions of free answers are."""
+    return (prediction.astype(np.float64) @ weights.T) / weights.sum(axis=1)
+
+
 def log_likelihood(target: Array, prediction: Array, weights: Array) -> Array:
     """Mean log-probability of a token in nats, minus the logarithm of the perplexity.
 
@@ -90,6 +95,10 @@ METRICS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "f1": f1,
     "pearson": pearson,
     "spearman": spearman,
+    # What free answers score is judged example by example, where they are made.
+    "exact-match": mean_score,
+    "token-f1": mean_score,
+    "number": mean_score,
     "log-likelihood": log_likelihood,
 }
 

@@ -14,8 +14,14 @@ from junkdna.study.problems import problem
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.runs import training_of, valid_runs
 from junkdna.study.schema import schema_problems
-from junkdna.study.tasks import resolve_tasks, train_rows
+from junkdna.study.tasks import is_asked, resolve_tasks, train_rows
 
+# Of a task that a language model is asked.
+ASK_DEFAULTS: dict[str, Any] = {"delimiter": " ", "instruction": "", "separator": "\n\n", "shots": 0}
+FORM_DEFAULTS: dict[str, dict[str, Any]] = {
+    "choice": {"answer": "{{ option }}", "null_prompt": "", "score": "sum"},
+    "generate": {"answer": "{{ answer }}", "max_new_tokens": 16, "normalise": "squad", "stop": ["\n"]},
+}
 TASK_DEFAULTS = {"max_length": 128, "subset": "stratified", "subset_seed": 0}
 # By the kind of a sweep.
 SWEEP_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -77,7 +83,12 @@ def _inherit(config: dict[str, Any], problems: list[str]) -> dict[str, str]:
 def _with_defaults(task: dict[str, Any]) -> dict[str, Any]:
     """Fill in what neither the task nor its bases say."""
     splits = {"splits": SPLITS | task.get("splits", {})} if "hub" in task.get("source", {}) else {}
-    return TASK_DEFAULTS | task | splits
+    asked = ASK_DEFAULTS | FORM_DEFAULTS.get(task["format"], {}) if is_asked(task) else {}
+    if task.get("metric") == "number":
+        asked.pop("normalise", None)
+    # A prompt with its shots takes more than a text to train on.
+    asked |= {"max_length": 2048} if asked else {}
+    return TASK_DEFAULTS | asked | task | splits
 
 
 def _sweep_with_defaults(sweep: dict[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,15 @@ from typing import Any
 
 from junkdna.study.local_paths import SUFFIXES
 from junkdna.study.problems import problem
+from junkdna.study.tasks import ASK_KEYS
 
 # Format -> columns that it needs, columns that it may have.
 COLUMNS = {
     "classification": (("text", "label"), ()),
     "pair": (("text", "text_pair", "label"), ()),
     "regression": (("text", "label"), ("text_pair",)),
-    "choice": (("text", "options", "label"), ()),
+    "choice": (("text", "options", "label"), ("evidence",)),
+    "generate": (("text", "answers"), ("evidence",)),
     "lm": (("text",), ()),
 }
 METRICS = {
@@ -20,11 +22,15 @@ METRICS = {
     "pair": ("accuracy", "mcc", "f1"),
     "regression": ("pearson", "spearman"),
     "choice": ("accuracy",),
+    "generate": ("exact-match", "token-f1", "number"),
     "lm": ("log-likelihood",),
 }
 # Kind of source -> keys inside it that a whole task needs.
 INSIDE = {"generate": ("task", "world_seed", "seed", "train", "validation"), "path": ("train", "validation")}
 
+
+# By the format of an asked task: which one its keys do not go with.
+OTHER = {"choice": "format generate", "generate": "format choice"}
 
 # Task of the generated world -> its format, and how many examples of each split the world holds.
 GENERATED = {
@@ -102,6 +108,7 @@ def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] 
         for split, file in inside.items():
             if PurePath(file).suffix not in SUFFIXES:
                 lines.append(problem(f"{where}.source.path.{split}", file, f"a {', '.join(SUFFIXES)} file"))
+    lines += _asked_problems(where, task)
     if human is not None and "human" in task:
         if task["human"] not in human:
             lines.append(problem(f"{where}.human", task["human"], human))
@@ -125,6 +132,27 @@ def _generated_problems(where: str, form: str, made: Mapping[str, Any]) -> list[
     ]
 
 
+def _asked_problems(where: str, task: Mapping[str, Any]) -> list[str]:
+    """What is wrong with how a model is asked; whether the templates fit is told where the examples are read."""
+    form = task["format"]
+    if "prompt" not in task:
+        lines = [
+            f"{where}.{key}: found without prompt; legal: beside prompt only"
+            for key in ASK_KEYS
+            if key in task
+        ]
+        return lines + [f"{where}.prompt: missing; format generate needs what a model is asked"] * (
+            form == "generate"
+        )
+    if form not in ("choice", "generate"):
+        return [f"{where}.prompt: found beside format {form}; legal: beside choice and generate only"]
+    own = ("score", "null_prompt") if form == "generate" else ("stop", "max_new_tokens", "normalise")
+    lines = [f"{where}.{key}: found beside format {form}" for key in own if key in task]
+    if form == "generate" and task["metric"] == "number" and "normalise" in task:
+        lines.append(f"{where}.normalise: found beside metric number; legal: beside exact-match and token-f1")
+    return [line if "legal" in line else f"{line}; legal: with {OTHER[form]} only" for line in lines]
+
+
 def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:
     form, columns = task["format"], task.get("columns", {})
     needed, allowed = COLUMNS[form]
@@ -139,7 +167,7 @@ def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:
             lines.append(
                 problem(f"{where}.columns", column, f"{', '.join(needed + allowed)} (format {form})")
             )
-    if form in ("regression", "lm") and "labels" in task:
+    if form in ("regression", "generate", "lm") and "labels" in task:
         lines.append(f"{where}.labels: found beside format {form}; legal: with classes or options only")
     if form in ("classification", "pair"):
         if "labels" not in task:

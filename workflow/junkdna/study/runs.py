@@ -12,7 +12,7 @@ from typing import Any
 from junkdna.study.problems import problem, raise_all
 from junkdna.study.recipes import expand_recipes, sweep_recipes
 from junkdna.study.regimes import legal_regimes
-from junkdna.study.tasks import study_tasks
+from junkdna.study.tasks import is_asked, is_drawn, study_tasks, trains
 
 SLUG = "[a-z0-9]+(?:-[a-z0-9]+)*"
 
@@ -45,9 +45,9 @@ def valid_runs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
             f"{where}.regimes", block["regimes"], {task: config["tasks"].get(task, {}) for task in own}
         )
         # Where nothing is drawn, each seed would give the same run.
-        texts = {task for task in own if config["tasks"].get(task, {}).get("format") == "lm"}
+        fixed = {task for task in own if not is_drawn(config["tasks"].get(task, {}))}
         grid = product(checkpoints, own, chosen, block["regimes"], seeds)
-        cells.update(dict.fromkeys(cell for cell in grid if cell[1] not in texts or cell[-1] == seeds[0]))
+        cells.update(dict.fromkeys(cell for cell in grid if cell[1] not in fixed or cell[-1] == seeds[0]))
     raise_all(problems)
     twins = dict.fromkeys(
         (checkpoint, task, "dense", "dense", seed) for checkpoint, task, _, _, seed in cells
@@ -98,16 +98,14 @@ def _untrained(where: str, regimes: Sequence[str], tasks: Mapping[str, Any]) -> 
     """One line for each regime and task of which one trains and the other does not."""
     lines = []
     for task, entry in tasks.items():
-        text = entry.get("format") == "lm"
+        said = "with a prompt" if is_asked(entry) else f"of format {entry.get('format')}"
         for regime in regimes:
-            if text and regime not in ("zero-shot", "dense"):
+            if not trains(entry) and regime not in ("zero-shot", "dense"):
                 legal = "zero-shot, for such a task trains nothing (dense: the checkpoint as it is)"
-                lines.append(f"{where}: found {regime!r} on task {task} of format lm; legal: {legal}")
-            if regime == "zero-shot" and not text:
+                lines.append(f"{where}: found {regime!r} on task {task} {said}; legal: {legal}")
+            if regime == "zero-shot" and trains(entry):
                 legal = "a regime that trains, for the head is new"
-                lines.append(
-                    f"{where}: found 'zero-shot' on task {task} of format {entry.get('format')}; legal: {legal}"
-                )
+                lines.append(f"{where}: found 'zero-shot' on task {task} {said}; legal: {legal}")
     return lines
 
 
@@ -139,10 +137,9 @@ def traced_runs(config: Mapping[str, Any], runs: Sequence[Run]) -> list[Run]:
 
 def _classifying(config: Mapping[str, Any], runs: Sequence[Run]) -> list[Run]:
     """The dense runs that give labels a probability; a regression gives none, and a text has no label."""
-    formats = {task: config["tasks"][task]["format"] for task in study_tasks(config)}
-    return [
-        run for run in runs if run["regime"] == "dense" and formats[run["task"]] not in ("regression", "lm")
-    ]
+    tasks = {task: config["tasks"][task] for task in study_tasks(config)}
+    labelled = {task for task, entry in tasks.items() if trains(entry) and entry["format"] != "regression"}
+    return [run for run in runs if run["regime"] == "dense" and run["task"] in labelled]
 
 
 def used_parts(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

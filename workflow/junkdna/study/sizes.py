@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from junkdna.study.runs import training_of
-from junkdna.study.tasks import source_rows, train_rows
+from junkdna.study.tasks import source_rows, train_rows, trains
 
 
 def run_sizes(
@@ -26,7 +26,7 @@ def run_sizes(
             "train_rows": train_rows(entry),
             "validation_rows": entry.get("validation_examples", rows.get("validation")),
             "tokens": _tokens(entry),
-            "epochs": 0 if entry["format"] == "lm" else training["epochs"],
+            "epochs": training["epochs"] if trains(entry) else 0,
             "max_steps": training["max_steps"],
             "batch": training["batch_size"] * training["accumulation"],
         }

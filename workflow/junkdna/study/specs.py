@@ -12,8 +12,21 @@ QUANTIZERS = ("rtn", "gptq", "nf4")
 # Bits of a weight as released, of the scale of a group of codes, and of a weight's place in a mask.
 WEIGHT_BITS, SCALE_BITS, MASK_BITS = 16, 16, 1
 PRECISIONS = ("auto", "fp32", "bf16")
-FORMATS = ("classification", "pair", "regression", "choice", "lm")
-METRICS = ("accuracy", "mcc", "f1", "pearson", "spearman", "log-likelihood")
+FORMATS = ("classification", "pair", "regression", "choice", "generate", "lm")
+METRICS = (
+    "accuracy",
+    "mcc",
+    "f1",
+    "pearson",
+    "spearman",
+    "exact-match",
+    "token-f1",
+    "number",
+    "log-likelihood",
+)
+# How the options of a question are compared, and by whose rule free answers are.
+SCORE_RULES = ("sum", "char", "token", "pmi")
+NORMALISATIONS = ("squad", "triviaqa")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

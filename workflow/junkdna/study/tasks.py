@@ -12,6 +12,18 @@ from junkdna.study.train_share import percent_of
 # What decides the examples of a task.
 DATA_KEYS: tuple[str, ...] = ("columns", "format", "labels", "source", "splits", "subset", "subset_seed")
 DATA_KEYS += ("train_examples", "train_percent", "validation_examples", "version")
+# How a language model is asked the examples of a task, as it is; a task with a `prompt` is asked.
+ASK_KEYS = (
+    "add_bos",
+    "answer",
+    "delimiter",
+    "instruction",
+    "max_new_tokens",
+    "normalise",
+    "null_prompt",
+    "prompt",
+)
+ASK_KEYS += ("score", "separator", "shots", "stop")
 SOURCE_KINDS = ("hub", "path", "generate", "pretrain")
 
 
@@ -72,6 +84,26 @@ def study_tasks(config: Mapping[str, Any]) -> list[str]:
 def data_of(task: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the examples of a task, of these keys those that it has; keys sorted."""
     return {key: task[key] for key in DATA_KEYS if key in task}
+
+
+def asked_of(task: Mapping[str, Any]) -> dict[str, Any]:
+    """How a task is asked and its answers judged; keys sorted."""
+    return {key: task[key] for key in (*ASK_KEYS, "metric") if key in task}
+
+
+def is_asked(task: Mapping[str, Any]) -> bool:
+    """Whether a language model is asked the examples, as it is, instead of being trained on them."""
+    return "prompt" in task
+
+
+def trains(task: Mapping[str, Any]) -> bool:
+    """Whether a run of the task trains anything."""
+    return task.get("format") != "lm" and not is_asked(task)
+
+
+def is_drawn(task: Mapping[str, Any]) -> bool:
+    """Whether a run of the task hangs on its seed: by its training, or by the examples that are shown."""
+    return trains(task) or task.get("shots", 0) > 0
 
 
 def train_rows(task: Mapping[str, Any]) -> int | None:

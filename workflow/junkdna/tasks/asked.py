@@ -65,6 +65,11 @@ class Asked:
         return [Encoded(context, (target,)) for target in _pieces(self.null, self.null_ends)]
 
 
+def room_of(tokenizer: "PreTrainedTokenizerBase", max_length: int, new: int) -> int:
+    """Tokens that a prompt and what follows it may take, where `new` more are to be written."""
+    return min(max_length, tokenizer.model_max_length) - new
+
+
 def ask(
     measured: "pd.DataFrame",
     pool: "pd.DataFrame",

@@ -76,6 +76,19 @@ def options(table: pd.DataFrame, paths: str | Sequence[str], where: str, split: 
     return [flat[end - len(row) : end] for row, end in zip(rows, ends, strict=True)]
 
 
+def answers(table: pd.DataFrame, path: str, where: str, split: str) -> list[list[str]]:
+    """Take the right answers of each row: a list of aliases, or one text or number. None may be without any."""
+    rows = [
+        list(row) if isinstance(row, list | np.ndarray) else [row if isinstance(row, str) else f"{row:g}"]
+        for row in pick(table, path, where)
+        if not is_missing(row)
+    ]
+    without = len(table) - len(rows) + sum(not row for row in rows)
+    if without:
+        raise ValueError(f"{where}: {without} of {len(table)} rows of {split!r} have no answer in {path!r}")
+    return [texts(row, path, where, split) for row in rows]
+
+
 def numbers(values: list[Any], where: str, split: str) -> np.ndarray:
     """Read the targets of a regression, float64; all of them -1 means that they are withheld, as in GLUE."""
     read = []

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from junkdna.study.train_share import percent_of
-from junkdna.tasks.columns import check_counting, indices, numbers, options, pick, texts
+from junkdna.tasks.columns import answers, check_counting, indices, numbers, options, pick, texts
 from junkdna.tasks.sources import load_files, load_hub
 from junkdna.tasks.split_facts import count_answers, shared_examples
 
 CLASSES = ("classification", "pair")
+UNLABELLED = ("generate", "lm")
 SPLITS = {"train": "train", "validation": "validation"}
 
 
@@ -66,7 +67,7 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
         "labels": list(names or []),
         "num_labels": width,
         "splits": counts,
-        "shared": shared_examples(tables) if form != "lm" else 0,
+        "shared": 0 if form == "lm" else shared_examples(tables),
     }
     return tables, manifest
 
@@ -123,14 +124,16 @@ def normalise(
     if table.empty:
         raise ValueError(f"{key}.source: split {split!r} has no rows")
     parts: dict[str, list[Any] | np.ndarray] = {}
-    for part in ("text", "text_pair"):
+    for part in ("text", "text_pair", "evidence"):
         if part in columns:
             where = f"{key}.columns.{part}"
             parts[part] = texts(pick(table, columns[part], where), columns[part], where, split)
     if form == "choice":
         parts["options"] = options(table, columns["options"], f"{key}.columns.options", split)
-    values = [] if form == "lm" else pick(table, columns["label"], f"{key}.columns.label")
-    if form == "lm":
+    if form == "generate":
+        parts["answers"] = answers(table, columns["answers"], f"{key}.columns.answers", split)
+    values = [] if form in UNLABELLED else pick(table, columns["label"], f"{key}.columns.label")
+    if form in UNLABELLED:
         parts["label"] = np.zeros(len(table), dtype=np.int64)
     elif form == "regression":
         parts["label"] = numbers(values, f"{key}.columns.label", split)
@@ -148,7 +151,9 @@ def normalise(
     shown = result["label"].tolist()
     if form in CLASSES and labels:
         shown = [labels[i] for i in shown]
-    result.insert(0, "example_id", example_ids(result.drop(columns="label"), shown))
+    # An example is its question: it stays the same with more evidence, or none.
+    content = result.drop(columns=["label", "evidence"], errors="ignore")
+    result.insert(0, "example_id", example_ids(content, shown))
     return result
 
 

@@ -8,7 +8,7 @@ asked about.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from jinja2 import StrictUndefined, Template, TemplateError, meta
@@ -22,19 +22,24 @@ from junkdna.tasks.fetch import subset_order
 class PromptSpec:
     """How an example is put to a model.
 
-    prompt: template of the question. target: template of what follows it: an option, or the answer. delimiter: stands
-    between the two. instruction: stands once, before everything. shots: examples that are shown with their answers.
-    separator: follows each of them. null_prompt: template of the context without the question, against which the
-    score rule `pmi` sets the likelihood of a target.
+    prompt: template of the question. answer: template of what follows it: an option, or the right answer. delimiter:
+    stands between the two. instruction: stands once, before everything. shots: examples that are shown with their
+    answers. separator: follows each of them. null_prompt: template of the context without the question, against which
+    the score rule `pmi` sets the likelihood of a target.
     """
 
     prompt: str
-    target: str = "{{ option }}"
+    answer: str = "{{ option }}"
     delimiter: str = " "
     instruction: str = ""
     shots: int = 0
     separator: str = "\n\n"
     null_prompt: str = ""
+
+    @classmethod
+    def from_mapping(cls, asked: Mapping[str, Any]) -> Self:
+        """The spec in the keys of a task, which may hold more than the spec."""
+        return cls(**{name: asked[name] for name in cls.__dataclass_fields__ if name in asked})
 
     @property
     def shows_options(self) -> bool:
@@ -95,11 +100,11 @@ def question_of(example: Mapping[str, Any], spec: PromptSpec) -> Question:
     example: the columns of a task, of a choice `options` and `label`, else `answers`.
     """
     if "options" not in example:
-        targets = tuple(render(spec.target, {**example, "answer": each}) for each in example["answers"])
+        targets = tuple(render(spec.answer, {**example, "answer": each}) for each in example["answers"])
         return Question((render(spec.prompt, example),), targets, 0)
     options = list(example["options"])
     by_option = [{**example, "option": option} for option in options]
-    targets = tuple(render(spec.target, values) for values in by_option)
+    targets = tuple(render(spec.answer, values) for values in by_option)
     asked = by_option if spec.asks_by_option else [dict(example)]
     return Question(tuple(render(spec.prompt, values) for values in asked), targets, int(example["label"]))
 
