@@ -89,6 +89,15 @@ def answers(table: pd.DataFrame, path: str, where: str, split: str) -> list[list
     return [texts(row, path, where, split) for row in rows]
 
 
+def evidence(table: pd.DataFrame, path: str, where: str, split: str) -> list[str]:
+    """Take the evidence of each row, several texts with an empty line between them; none is an empty text."""
+    rows = [
+        "" if is_missing(row) else "\n\n".join(row) if isinstance(row, list | np.ndarray) else row
+        for row in pick(table, path, where)
+    ]
+    return texts(rows, path, where, split)
+
+
 def numbers(values: list[Any], where: str, split: str) -> np.ndarray:
     """Read the targets of a regression, float64; all of them -1 means that they are withheld, as in GLUE."""
     read = []

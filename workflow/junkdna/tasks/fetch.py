@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from junkdna.study.train_share import percent_of
-from junkdna.tasks.columns import answers, check_counting, indices, numbers, options, pick, texts
+from junkdna.tasks.columns import answers, check_counting, evidence, indices, numbers, options, pick, texts
 from junkdna.tasks.sources import load_files, load_hub
 from junkdna.tasks.split_facts import count_answers, shared_examples
 
@@ -124,10 +124,12 @@ def normalise(
     if table.empty:
         raise ValueError(f"{key}.source: split {split!r} has no rows")
     parts: dict[str, list[Any] | np.ndarray] = {}
-    for part in ("text", "text_pair", "evidence"):
+    for part in ("text", "text_pair"):
         if part in columns:
             where = f"{key}.columns.{part}"
             parts[part] = texts(pick(table, columns[part], where), columns[part], where, split)
+    if "evidence" in columns:
+        parts["evidence"] = evidence(table, columns["evidence"], f"{key}.columns.evidence", split)
     if form == "choice":
         parts["options"] = options(table, columns["options"], f"{key}.columns.options", split)
     if form == "generate":
