@@ -23,6 +23,7 @@ asked = ask(
     seed=int(snakemake.wildcards.seed),
     room=room_of(tokenizer, params.max_length, params.asked.get("max_new_tokens", 0)),
     add_bos=params.asked.get("add_bos"),
+    key=f"tasks.{snakemake.wildcards.task}",
 )
 if lost := int((asked.lost_shots > 0).sum()):
     script.progress(f"warning: {lost} of {len(asked)} questions were too long for all their shots")

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from decoders import save_decoder
 from junkdna.compression.compressed import Compressed
 from junkdna.compression.masks import build_mask
 from junkdna.inference.answers import AnswerSpec, AskedRun, ask_model, choose_options, judge
@@ -26,23 +25,7 @@ SPEC = PromptSpec(prompt="Q: {{ text }}\nA:", null_prompt="A:")
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("decoder")
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    made = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(["<s>", "</s>", *alphabet])}, merges=[]))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    special = {"bos_token": AddedToken("<s>", special=True), "eos_token": AddedToken("</s>", special=True)}
-    PreTrainedTokenizerFast(tokenizer_object=made, **special).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(alphabet) + 2, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
-        num_attention_heads=4, bos_token_id=0, eos_token_id=1,
-    )  # fmt: skip
-    model = LlamaForCausalLM(config)
-    for parameter in model.parameters():
-        parameter.data *= 3
-    model.save_pretrained(folder)
-    return folder
+    return save_decoder(tmp_path_factory.mktemp("decoder"))
 
 
 def table(count: int) -> pd.DataFrame:
@@ -119,9 +102,9 @@ def test_free_answers_are_judged_and_the_gold_one_has_a_likelihood(checkpoint):
     asked = ask(free, free.iloc[:0], tokenizer, replace(SPEC, answer="{{ answer }}"), seed=1, room=200)
     how = AnswerSpec(metric="token-f1", stop=("\n",), max_new_tokens=6)
     made = ask_model(run_of(checkpoint, asked, gold=[["sun", "the moon"]] * 5, how=how)).predictions
-    assert list(made.columns[-3:]) == ["text", "ended", "tokens"] and len(made) == 5
+    assert list(made.columns[-3:]) == ["text", "ended", "written"] and len(made) == 5
     assert (made["target"] == 1).all() and made["ended"].isin(["end", "stop", "length"]).all()
-    assert (made["tokens"] <= 6).all() and np.isfinite(made["loss"]).all() and (made["loss"] > 0).all()
+    assert (made["written"] <= 6).all() and np.isfinite(made["loss"]).all() and (made["loss"] > 0).all()
     for _, row in made.iterrows():
         assert row["prediction"] == judge(row["text"], ["sun", "the moon"], how)
 

@@ -16,7 +16,7 @@ from junkdna.study.check_entries import COLUMNS, METRICS
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.regimes import REGIMES
 from junkdna.study.runs import SLUG, training_of, valid_runs
-from junkdna.study.tasks import DATA_KEYS, merge, study_tasks
+from junkdna.study.tasks import ASK_KEYS, DATA_KEYS, merge, study_tasks
 
 ROOT = Path(__file__).parents[3]
 CATALOG: dict[str, Any] = {}
@@ -184,7 +184,8 @@ def test_order_of_keys_does_not_matter_and_hub_splits_get_their_names():
 # Mistakes: each gives one line
 
 METRIC_LINE = (
-    "tasks.easy.metric: found 'acuracy'; legal: accuracy, mcc, f1, pearson, spearman, log-likelihood"
+    "tasks.easy.metric: found 'acuracy'; legal: accuracy, mcc, f1, pearson, spearman, exact-match, token-f1, number, "
+    "log-likelihood"
 )
 PERCENT = "legal: percent of the weights removed, from 1 to 99.9 with at most one decimal"
 A_SLUG = "legal: a slug (words of a-z and 0-9 joined by single hyphens)"
@@ -502,7 +503,18 @@ def test_the_schema_names_what_the_specs_name():
 
 
 def test_each_key_of_a_task_decides_its_examples_or_only_how_they_are_used():
-    used = {"base", "budget", "human", "max_length", "metric", "paper", "rows", "tokens", "training"}
+    used = {
+        "base",
+        "budget",
+        "human",
+        "max_length",
+        "metric",
+        "paper",
+        "rows",
+        "tokens",
+        "training",
+        *ASK_KEYS,
+    }
     assert set(SCHEMA["$defs"]["task"]["properties"]) == set(DATA_KEYS) | used
     assert f"^{SLUG.replace('?:', '')}$" == SCHEMA["$defs"]["slug"]["pattern"]
 
@@ -529,7 +541,7 @@ def test_the_example_of_the_manual_is_right():
 
 def test_every_key_of_the_schema_is_used_by_the_workflow():
     files = [path for path in (ROOT / "workflow").rglob("*") if path.suffix in (".smk", ".py")]
-    files = [path for path in files if path.name not in ("checking.py", "entries.py")]  # they only check
+    files = [path for path in files if path.name not in ("check.py", "check_entries.py")]  # they only check
     text = "\n".join(path.read_text() for path in [*files, ROOT / "Snakefile"])
     unused = [
         key

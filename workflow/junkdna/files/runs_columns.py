@@ -1,5 +1,7 @@
 """The columns of the files of one run."""
 
+from dataclasses import replace
+
 from junkdna.files.columns import (
     ALSO_NULL,
     EXAMPLE_ID,
@@ -19,7 +21,7 @@ from junkdna.files.columns import (
 LOSS = "nats, or squared standard deviations of the training labels (regression)"
 DIVERGED = "the training diverged"
 FACTS = {
-    "train_examples": count("examples of the training split; where nothing trains, its texts"),
+    "train_examples": count("examples of the training split; of running text its texts, 0 for asked tasks"),
     "validation_examples": count("examples of the validation split", 1),
     "steps": count("optimizer steps that were taken; 0 where nothing trains"),
     "train_seconds": number("time of training, that before an interruption included", "s", 0),
@@ -59,6 +61,7 @@ FACTS = {
         "number of options, or 1 (regression). Of running text that of the unigram model, on the validation split",
         LOSS,
         0,
+        missing="free answers, of which nothing can be said without the question",
     ),
     "precision": text("of the forward passes", ("bf16", "fp32")),
     "device": text("that the run was on, such as `cpu` or `cuda:0`"),
@@ -78,15 +81,18 @@ METRICS = {
     "versions": VERSIONS,
 }
 NO_NUMBER = "the training diverged"
+WRITTEN = "nothing is answered in free text"
+OF_OPTIONS = Column(kind="list", meaning="of each option", optional="no options are compared by likelihood")
 PREDICTIONS = {
     "example_id": EXAMPLE_ID,
     "target": number(
-        "the right answer: number of the class or place of the option, from 0, or the value (regression); of running "
-        "text the number of predicted tokens, all but the first"
+        "the right answer: number of the class or place of the option, from 0, or the value (regression); of free "
+        "answers 1, what a right one scores; of running text the number of predicted tokens, all but the first"
     ),
     "prediction": number(
-        "the answer: class or option of the highest score, or the value in the unit of the labels; of running text the "
-        "mean log-probability of the predicted tokens in nats, 0 without any",
+        "the answer: class or option of the highest score, or the value in the unit of the labels; of free answers "
+        "what this one scores by the metric; of running text the mean log-probability of the predicted tokens in "
+        "nats, 0 without any",
         missing=NO_NUMBER,
     ),
     "correct": truth(
@@ -100,9 +106,20 @@ PREDICTIONS = {
     ),
     "scores": Column(
         kind="list",
-        meaning="log-probability of each class or option, in nats; the value alone (regression); of running text one "
+        meaning="log-probability of each class or option, in nats, by the score rule of an asked task; the value alone "
+        "(regression); of free answers the log-probability of the likeliest gold one by token; of running text one "
         "number, the mean log-probability of the same tokens by the unigram model of the training split",
     ),
+    "sums": replace(OF_OPTIONS, meaning="log-probability of all tokens of each option, in nats"),
+    "tokens": replace(OF_OPTIONS, meaning="tokens of each option, the delimiter before it included"),
+    "characters": replace(OF_OPTIONS, meaning="characters of each option"),
+    "null_sums": replace(OF_OPTIONS, meaning="as `sums`, after the null prompt"),
+    "text": replace(text("the free answer, up to the stop text"), optional=WRITTEN),
+    "ended": replace(
+        text("how a free answer ended: by its end token, at a stop text, or cut", ("end", "stop", "length")),
+        optional=WRITTEN,
+    ),
+    "written": replace(count("tokens of a free answer, that of the end included"), optional=WRITTEN),
 }
 HISTORY = {
     "step": count("optimizer steps done", 1),

@@ -103,9 +103,8 @@ def ask_model(run: AskedRun) -> Result:
 def choose_options(model: PreTrainedModel, asked: Asked, rule: str, precision: str) -> pd.DataFrame:
     """Compare the options of every question; one row a question, in the order of `asked`.
 
-    Columns: example_id, target (place of the right option), prediction (of the one that scores highest; NaN where a
-    score is no number), correct, loss (nats), scores (log-probabilities of the options by the rule); and of each option
-    sums (log-probability of its tokens, nats), tokens, characters and null_sums (the same after the null prompt).
+    rule: one of `specs.SCORE_RULES`. Columns: `files.runs_columns.PREDICTIONS`; a question one of whose options has no
+    number as its score is answered by NaN.
     """
     encoded, null = asked.encoded(), asked.without_question()
     fast = shares(model, encoded, precision)
@@ -155,9 +154,7 @@ def write_answers(
 ) -> pd.DataFrame:
     """Have the model answer every question in free text; one row a question, in the order of `asked`.
 
-    Columns: example_id, target (1, what a right answer scores), prediction (what this one does), correct (whether that
-    is 1), loss (minus the log-probability of the likeliest gold answer by token, nats), scores (one number: minus the
-    loss), text, ended (see `generate.ENDS`) and tokens (how many were written).
+    gold: the right answers of each. Columns: `files.runs_columns.PREDICTIONS`.
     """
     encoded = asked.encoded()
     written = generate_answers(
@@ -187,7 +184,7 @@ def write_answers(
             "scores": [np.array([each], dtype=np.float32) for each in likely],
             "text": [answer.text for answer in written],
             "ended": [answer.ended for answer in written],
-            "tokens": [answer.tokens for answer in written],
+            "written": [answer.tokens for answer in written],
         }
     )
 

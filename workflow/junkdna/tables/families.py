@@ -60,9 +60,7 @@ class Cell:
     @property
     def grain(self) -> float:
         """What one example is worth, as a share of what the dense runs are above chance; 0 without usable runs."""
-        if not self.usable.any():
-            return 0.0
-        return float(1 / (self.examples * self.whole[self.usable, 0].mean()))
+        return float(1 / (self.examples * self.whole[self.usable, 0].mean())) if self.n_usable else 0.0
 
     @property
     def by_run(self) -> Array:

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from junkdna.files.artifacts import read_metadata, read_tensors, write_tensors
+from junkdna.study.problems import raise_all
 from junkdna.tasks.encode_prompts import Encoded, encode_pair, encode_question, first_token
-from junkdna.tasks.prompts import PromptSpec, choose_shots, question_of, render, shot_of
+from junkdna.tasks.prompts import PromptSpec, check_template, choose_shots, question_of, render, shot_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,12 +80,20 @@ def ask(
     seed: int,
     room: int,
     add_bos: bool | None = None,
+    key: str = "task",
 ) -> Asked:
     """Encode the questions of `measured`, with shots drawn by `seed` from `pool`.
 
-    room: tokens that a context and its longest target may take together. ValueError for templates that do not fit the
-    examples, too few examples to show, and a question that does not fit by itself.
+    room: tokens that a context and its longest target may take together. key: the task, for messages. ValueError for
+    templates that do not fit the examples, too few examples to show, and a question that does not fit by itself.
     """
+    names = [name for name in measured.columns if name not in ("example_id", "label")]
+    names += ["option"] if "options" in names else ["answer"]
+    raise_all(
+        line
+        for part in ("prompt", "answer", "null_prompt")
+        for line in check_template(f"{key}.{part}", getattr(spec, part), names)
+    )
     first = first_token(tokenizer, add_bos)
     chosen = choose_shots(
         pool["example_id"].to_numpy(), pool["text"].tolist(), measured["text"].tolist(), seed, spec.shots
@@ -131,6 +140,7 @@ class _Flat:
         example_id: int,
         right: int,
     ) -> None:
+        """Take up one question: its contexts with their targets, and each target after the null prompt."""
         for each in encoded:
             self.contexts.append(each.context)
             self.targets += each.targets
@@ -146,6 +156,7 @@ class _Flat:
         self.facts.append((example_id, right, max(each.lost_shots for each in encoded)))
 
     def asked(self) -> Asked:
+        """All questions that were taken up."""
         facts = torch.tensor(self.facts, dtype=torch.int64).T.contiguous()
         return Asked(
             contexts=_joined(self.contexts),

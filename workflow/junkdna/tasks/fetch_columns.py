@@ -11,9 +11,15 @@ EXAMPLES = {
     "options": Column(
         kind="list", meaning="the texts to choose from, two or more", optional="the format is not `choice`"
     ),
+    "answers": Column(
+        kind="list", meaning="the right answers, one or more", optional="the format is not `generate`"
+    ),
+    "evidence": replace(
+        text("what a prompt may show beside the question"), optional="the task names no such column"
+    ),
     "label": number(
         "the right answer: number of the class (`labels` of the manifest names it) or place of the option, from 0; the "
-        "value (regression); 0 for running text"
+        "value (regression); 0 for running text and free answers"
     ),
 }
 TABLES = (

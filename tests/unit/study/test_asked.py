@@ -1,0 +1,100 @@
+"""Tasks that a language model is asked: what may stand in a config, what is filled in, which runs there are."""
+
+import pytest
+
+from configs import SCHEMA, lines, user
+from junkdna.provenance.config_hashes import hash_parts
+from junkdna.study.check import check
+from junkdna.study.recipes import expand_recipes
+from junkdna.study.runs import null_runs, traced_runs, valid_runs
+
+QUESTIONS = {
+    "source": {"path": {"train": "a.jsonl", "validation": "b.jsonl"}},
+    "format": "choice",
+    "columns": {"text": "question", "options": "options", "label": "label"},
+    "metric": "accuracy",
+    "version": 1,
+    "prompt": "Q: {{ text }}",
+}
+FREE = {
+    "source": QUESTIONS["source"],
+    "format": "generate",
+    "columns": {"text": "question", "answers": "answers"},
+    "metric": "token-f1",
+    "version": 1,
+    "prompt": "Q: {{ text }}",
+}
+
+
+def study(**tasks):
+    whole = user()
+    whole["tasks"] |= tasks
+    whole["study"]["tasks"] = list(tasks)
+    whole["study"] |= {
+        "axes": [],
+        "runs": [{"recipes": ["magnitude"], "regimes": ["zero-shot"]}],
+        "seeds": [1, 2],
+    }
+    return whole
+
+
+def test_what_is_not_said_is_filled_in():
+    tasks = check(study(asked=QUESTIONS, free=FREE), SCHEMA)["tasks"]
+    assert {key: tasks["asked"][key] for key in ("answer", "delimiter", "score", "separator", "shots")} == {
+        "answer": "{{ option }}",
+        "delimiter": " ",
+        "score": "sum",
+        "separator": "\n\n",
+        "shots": 0,
+    }
+    assert tasks["free"]["stop"] == ["\n"] and tasks["free"]["max_new_tokens"] == 16
+    assert tasks["free"]["normalise"] == "squad" and "score" not in tasks["free"]
+    assert tasks["asked"]["max_length"] == 2048
+    trained = {key: value for key, value in QUESTIONS.items() if key != "prompt"}
+    assert "shots" not in check(study(asked=QUESTIONS, trained=trained) | {"study": study(asked=QUESTIONS)["study"]},
+                                SCHEMA)["tasks"]["trained"]  # fmt: skip
+
+
+def test_a_task_has_a_run_a_seed_only_where_shots_are_drawn():
+    config = check(study(asked=QUESTIONS, shown=QUESTIONS | {"shots": 3}), SCHEMA)
+    runs = valid_runs(config)
+    seeds = {task: {run["seed"] for run in runs if run["task"] == task} for task in ("asked", "shown")}
+    assert seeds == {"asked": {1}, "shown": {1, 2}}
+    assert {run["regime"] for run in runs} == {"dense", "zero-shot"}
+    config["study"] |= {"null_input": True, "cartography": True}
+    assert null_runs(config, runs) == [] and traced_runs(config, runs) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "line"),
+    [
+        (FREE | {"score": "sum"}, "tasks.asked.score: found beside format generate; legal: with format choice only"),
+        (QUESTIONS | {"stop": ["."]}, "tasks.asked.stop: found beside format choice; legal: with format generate only"),
+        ({k: v for k, v in FREE.items() if k != "prompt"},
+         "tasks.asked.prompt: missing; format generate needs what a model is asked"),
+        ({k: v for k, v in QUESTIONS.items() if k != "prompt"} | {"shots": 2},
+         "tasks.asked.shots: found without prompt; legal: beside prompt only"),
+        (FREE | {"metric": "accuracy"},
+         "tasks.asked.metric: found 'accuracy'; legal: exact-match, token-f1, number (format generate)"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_told(task, line):
+    assert line in lines(study(asked=task))
+
+
+def test_a_regime_that_trains_is_refused_and_so_is_asking_without_a_prompt():
+    wrong = study(asked=QUESTIONS)
+    wrong["study"]["runs"] = [{"recipes": ["magnitude"], "regimes": ["sparse"]}]
+    (line,) = lines(wrong)
+    assert "found 'sparse' on task asked with a prompt; legal: zero-shot" in line
+    wrong = study(asked={k: v for k, v in QUESTIONS.items() if k != "prompt"})
+    assert any("found 'zero-shot' on task asked of format choice" in line for line in lines(wrong))
+
+
+def test_another_prompt_makes_other_tokens_and_another_task_does_not():
+    def tokens(**changed):
+        config = check(study(asked=QUESTIONS | changed), SCHEMA)
+        return hash_parts(config, expand_recipes(config["sweeps"]), {})["tokens"]["asked"]
+
+    assert tokens() == tokens() != tokens(prompt="{{ text }}")
+    assert len({tokens(), tokens(shots=1), tokens(score="pmi"), tokens(null_prompt="A:")}) == 4

@@ -1,0 +1,120 @@
+"""A decoder that is asked, from a folder and files of questions to the tables: by options and in free text."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from decoders import save_decoder
+from described import untrue
+from junkdna.files.artifacts import read_table
+from studies import copy_project, planned, snakemake
+
+RUNS = "results/runs/tiny-decoder"
+
+
+def questions(path, count, start):
+    draw = np.random.default_rng(start)
+    words = ["sun", "moon", "a star", "no"]
+    rows = [
+        {
+            "question": f"what is {start + i}?",
+            "options": [str(each) for each in draw.permutation(words)[:3]],
+            "label": int(draw.integers(3)),
+            "answers": ["sun", "the moon"],
+        }
+        for i in range(count)
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    folder = copy_project(tmp_path_factory.mktemp("asked"))
+    save_decoder(folder / "decoder")
+    questions(folder / "train.jsonl", 12, 0)
+    questions(folder / "validation.jsonl", 10, 100)
+    source = {"path": {"train": "train.jsonl", "validation": "validation.jsonl"}}
+    ask = {"prompt": "Q: {{ text }}\nA:", "source": source, "version": 1, "max_length": 400}
+    choice = {"text": "question", "options": "options", "label": "label"}
+    config = {
+        "study": {
+            "name": "asked",
+            "checkpoints": ["tiny-decoder"],
+            "tasks": ["options", "shown", "free"],
+            "seeds": [1, 2],
+            "runs": [{"recipes": ["magnitude", "rtn"], "regimes": ["zero-shot"]}],
+        },
+        "sweeps": {
+            "magnitude": {"score": "magnitude", "selection": "layer", "sparsity": [50]},
+            "rtn": {"quantizer": "rtn", "bits": [3]},
+        },
+        "checkpoints": {"tiny-decoder": {"source": {"path": "decoder"}}},
+        "tasks": {
+            "options": ask | {"format": "choice", "columns": choice, "metric": "accuracy", "score": "pmi"},
+            "shown": {"base": "options", "shots": 2, "null_prompt": "A:"},
+            "free": ask
+            | {
+                "format": "generate",
+                "columns": {"text": "question", "answers": "answers"},
+                "metric": "token-f1",
+                "max_new_tokens": 5,
+            },
+        },
+    }
+    (folder / "asked.yaml").write_text(yaml.safe_dump(config))
+    done = snakemake(folder, config="asked.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_a_study_of_questions_runs_to_its_report_and_does_nothing_twice(asked):
+    runs = read_table(asked / "results/tables/asked/runs.parquet")
+    # The dense twin and two recipes: one run each where nothing is drawn, one a seed where shots are.
+    assert runs.groupby("task").size().to_dict() == {"free": 3, "options": 3, "shown": 6}
+    assert (runs["steps"] == 0).all() and (runs["outcome"] == "trained").all()
+    assert runs.loc[runs["task"] != "free", "chance"].to_numpy() == pytest.approx(1 / 3)
+    assert (runs.loc[runs["task"] == "free", "chance"] == 0).all()
+    assert (asked / "results/report/asked/index.html").exists()
+    assert planned(asked, config="asked.yaml") == {}
+
+
+def test_all_runs_of_a_seed_are_asked_the_same_and_keep_every_score(asked):
+    for task, seed in (("shown", 1), ("shown", 2), ("free", 1)):
+        regimes = {"dense": "dense", "magnitude-u50": "zero-shot", "rtn-w3": "zero-shot"}
+        tables = [
+            read_table(asked / f"{RUNS}/{recipe}/{task}/{regime}/seed{seed}/predictions.parquet")
+            for recipe, regime in regimes.items()
+        ]
+        assert all(table["example_id"].equals(tables[0]["example_id"]) for table in tables)
+        assert [line for table in tables for line in untrue("predictions", table)] == []
+        assert not tables[0]["loss"].equals(tables[1]["loss"]), "the recipe was applied"
+    prompts = asked / "results/prompts/tiny-decoder"
+    assert sorted(path.relative_to(prompts).as_posix() for path in prompts.rglob("*.safetensors")) == [
+        "free/seed1.safetensors", "options/seed1.safetensors", "shown/seed1.safetensors", "shown/seed2.safetensors",
+    ]  # fmt: skip
+
+
+def test_another_prompt_reruns_its_own_task_alone(asked):
+    text = (asked / "asked.yaml").read_text()
+    config = yaml.safe_load(text)
+    config["tasks"]["free"]["prompt"] = "Tell: {{ text }}"
+    (asked / "asked.yaml").write_text(yaml.safe_dump(config))
+    plan = planned(asked, config="asked.yaml")
+    (asked / "asked.yaml").write_text(text)
+    assert (plan["encode_prompts"], plan["evaluate"], plan["fetch_task"]) == (1, 3, 0)
+
+
+def test_a_template_that_does_not_fit_is_one_line(asked):
+    text = (asked / "asked.yaml").read_text()
+    config = yaml.safe_load(text)
+    config["tasks"]["free"]["prompt"] = "Tell: {{ txt }}"
+    (asked / "asked.yaml").write_text(yaml.safe_dump(config))
+    done = snakemake(asked, "results/prompts/tiny-decoder/free/seed1.safetensors", config="asked.yaml")
+    (asked / "asked.yaml").write_text(text)
+    assert done.returncode == 1
+    told = (
+        "error: tasks.free.prompt: found the name 'txt'; legal: text, answers, answer; did you mean 'text'?"
+    )
+    assert told in done.stderr, done.stderr
