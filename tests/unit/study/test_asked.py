@@ -4,9 +4,11 @@ import pytest
 
 from configs import SCHEMA, lines, user
 from junkdna.provenance.config_hashes import hash_parts
+from junkdna.statistics.answers import NORMALISERS
 from junkdna.study.check import check
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.runs import null_runs, traced_runs, valid_runs
+from junkdna.study.specs import NORMALISATIONS, SCORE_RULES
 
 QUESTIONS = {
     "source": {"path": {"train": "a.jsonl", "validation": "b.jsonl"}},
@@ -98,3 +100,9 @@ def test_another_prompt_makes_other_tokens_and_another_task_does_not():
 
     assert tokens() == tokens() != tokens(prompt="{{ text }}")
     assert len({tokens(), tokens(shots=1), tokens(score="pmi"), tokens(null_prompt="A:")}) == 4
+
+
+def test_the_schema_names_the_rules_that_there_are():
+    task = SCHEMA["$defs"]["task"]["properties"]
+    assert tuple(task["score"]["enum"]) == SCORE_RULES
+    assert tuple(task["normalise"]["enum"]) == NORMALISATIONS == tuple(NORMALISERS)
