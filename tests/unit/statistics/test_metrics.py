@@ -14,6 +14,10 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
+# Free answers, which are judged one by one where they are made.
+JUDGED = ("exact-match", "token-f1", "number")
+
+
 def plain(metric: str, target: np.ndarray, prediction: np.ndarray) -> float:
     """The score of one sample by somebody else's code."""
     if metric in ("pearson", "spearman"):
@@ -22,6 +26,8 @@ def plain(metric: str, target: np.ndarray, prediction: np.ndarray) -> float:
         return {"pearson": stats.pearsonr, "spearman": stats.spearmanr}[metric](target, prediction)[0]
     if metric == "log-likelihood":
         return np.average(prediction, weights=target)
+    if metric in JUDGED:
+        return float(np.mean(prediction))
     functions = {"accuracy": sk.accuracy_score, "mcc": sk.matthews_corrcoef}
     if metric == "f1":
         return sk.f1_score(target, prediction, zero_division=0)
@@ -34,6 +40,8 @@ def sample(
     if metric in ("pearson", "spearman"):
         target = rng.normal(size=size).round(1)
         return target, (0.6 * target + rng.normal(size=size)).round(1)
+    if metric in JUDGED:
+        return np.ones(size), rng.random(size).round(2 if metric == "token-f1" else 0)
     if metric == "log-likelihood":
         return rng.integers(1, 90, size=size).astype(float), -rng.random(size)
     target = rng.integers(classes, size=size)
