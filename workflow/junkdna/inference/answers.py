@@ -157,6 +157,7 @@ def write_answers(
     gold: the right answers of each. Columns: `files.runs_columns.PREDICTIONS`.
     """
     encoded = asked.encoded()
+    fast = shares(model, encoded, precision)
     written = generate_answers(
         model,
         tokenizer,
@@ -164,9 +165,9 @@ def write_answers(
         stop=how.stop,
         max_new_tokens=how.max_new_tokens,
         precision=precision,
-        share=shares(model, encoded, precision),
+        share=fast,
     )
-    sums = target_sums(model, encoded, precision)
+    sums = target_sums(model, encoded, precision, fast=fast)
     likely = [
         float(np.max(own / [len(target) for target in each.targets]))
         for own, each in zip(sums, encoded, strict=True)

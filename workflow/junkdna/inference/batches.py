@@ -95,12 +95,22 @@ def order_epoch(
 
 def order_evaluation(data: Data, *, max_tokens: int) -> list[np.ndarray]:
     """Return batches, widest examples first, of at most `max_tokens` padded tokens (or of one example)."""
-    widths, counts = data.widths, data.counts
+    return group_by_width(data.widths, max_tokens, counts=data.counts)
+
+
+def group_by_width(
+    widths: np.ndarray, max_tokens: int, *, counts: np.ndarray | None = None, beside: int = 0
+) -> list[np.ndarray]:
+    """Group examples of such widths, the widest first, into batches of at most `max_tokens` padded tokens (or of one).
+
+    counts: sequences of each example, one if not said. beside: tokens that each sequence takes beside its width.
+    """
+    counts = np.ones(len(widths), dtype=np.int64) if counts is None else counts
     batches: list[np.ndarray] = []
     batch: list[int] = []
     sequences = 0
     for example in np.argsort(-widths, kind="stable"):
-        if batch and (sequences + counts[example]) * widths[batch[0]] > max_tokens:
+        if batch and (sequences + counts[example]) * (widths[batch[0]] + beside) > max_tokens:
             batches.append(np.array(batch))
             batch, sequences = [], 0
         batch.append(example)

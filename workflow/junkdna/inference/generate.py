@@ -1,7 +1,6 @@
 """Free answers: a model goes on from a context, greedily, until it ends, a stop text comes, or its room is used up."""
 
-import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,8 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from junkdna.inference.options import LEAST_SHARED, compute_prefix
+from junkdna.inference.batches import group_by_width
+from junkdna.inference.options import LEAST_SHARED, compute_prefix, repeated
 from junkdna.inference.precision import autocast
 from junkdna.inference.predict import MAX_TOKENS
 from junkdna.tasks.encode_prompts import shared_prefix
@@ -68,30 +68,16 @@ def generate_answers(
     answers: dict[int, Answer] = {}
     shared = 0 if model.config.is_encoder_decoder or not share else shared_prefix(contexts)
     shared = shared if shared >= LEAST_SHARED else 0
+    ends, widths = _ends(model, tokenizer), np.array([len(context) for context in contexts])
     pad = next(i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if i is not None)
     with torch.inference_mode(), autocast(precision, model.device):
-        prefix = None
-        if shared:
-            prefix = compute_prefix(model, contexts[0][:shared])
-        for batch in _batches(contexts, max_new_tokens, MAX_TOKENS[model.device.type]):
-            written = _write(
-                model, tokenizer, [contexts[i] for i in batch], stop, max_new_tokens, pad, prefix, shared
-            )
+        prefix = compute_prefix(model, contexts[0][:shared]) if shared else None
+        for batch in group_by_width(widths, MAX_TOKENS[model.device.type], beside=max_new_tokens):
+            own = [contexts[i] for i in batch]
+            written = _write(model, tokenizer, own, stop, ends, max_new_tokens, pad, prefix, shared)
             for i, tokens in zip(batch, written, strict=True):
-                answers[i] = _answer_of(tokens, tokenizer, stop, _ends(model, tokenizer), max_new_tokens)
+                answers[i] = _answer_of(tokens, tokenizer, stop, ends)
     return [answers[i] for i in range(len(contexts))]
-
-
-def _batches(contexts: Sequence[Sequence[int]], new: int, most: int) -> Iterator[list[int]]:
-    """Contexts of like length together, the longest first."""
-    batch: list[int] = []
-    for i in sorted(range(len(contexts)), key=lambda i: -len(contexts[i])):
-        if batch and (len(batch) + 1) * (len(contexts[batch[0]]) + new) > most:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
 
 
 def _write(
@@ -99,6 +85,7 @@ def _write(
     tokenizer: PreTrainedTokenizerBase,
     contexts: list[Sequence[int]],
     stop: Sequence[str],
+    ends: set[int],
     new: int,
     pad: int,
     prefix: Cache | None,
@@ -124,9 +111,7 @@ def _write(
         "attention_mask": torch.from_numpy(present).to(model.device),
     }
     if prefix is not None:
-        cache = copy.deepcopy(prefix)
-        cache.batch_repeat_interleave(len(contexts))
-        given["past_key_values"] = cache
+        given["past_key_values"] = repeated(prefix, len(contexts))
     start = 1 if model.config.is_encoder_decoder else width
     criteria = StoppingCriteriaList([_StopTexts(tokenizer, stop, start)] if stop else [])
     # The class that all models share does not say that these can write.
@@ -137,7 +122,7 @@ def _write(
         num_beams=1,
         max_new_tokens=new,
         pad_token_id=pad,
-        eos_token_id=sorted(_ends(model, tokenizer)),
+        eos_token_id=sorted(ends),
         stopping_criteria=criteria,
     )
     return made[:, start:].tolist()
@@ -152,7 +137,7 @@ def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int
 
 
 def _answer_of(
-    tokens: list[int], tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], ends: set[int], new: int
+    tokens: list[int], tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], ends: set[int]
 ) -> Answer:
     count = next((i for i, token in enumerate(tokens) if token in ends), None)
     own = tokens if count is None else tokens[:count]

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from transformers import Cache, PreTrainedModel
 
+from junkdna.inference.batches import group_by_width
 from junkdna.inference.precision import autocast
 from junkdna.inference.predict import MAX_TOKENS
 from junkdna.tasks.encode_prompts import Encoded, shared_prefix
@@ -60,7 +61,9 @@ def target_sums(
     rows = [row for i, each in enumerate(asked) for row in _rows_of(i, each, shared, fast)]
     with torch.inference_mode(), autocast(precision, model.device):
         prefix = compute_prefix(model, asked[0].context[:shared]) if shared else None
-        for batch in _batches(rows, shared, MAX_TOKENS[model.device.type]):
+        widths = np.array([len(row.ids) for row in rows])
+        for order in group_by_width(widths, MAX_TOKENS[model.device.type], beside=shared):
+            batch = [rows[i] for i in order]
             found = _score(model, batch, prefix, shared, fast)
             for row, values in zip(batch, found, strict=True):
                 np.add.at(sums[row.number], row.scored[:, 0], values)
@@ -103,22 +106,17 @@ def _rows_of(number: int, asked: Encoded, shared: int, fast: bool) -> Iterator[_
         yield _Row(number, *(np.concatenate(each) for each in (ids, segment, place, scored)))
 
 
-def _batches(rows: list[_Row], shared: int, most: int) -> Iterator[list[_Row]]:
-    """Rows of like width together, the widest first, so many that their padded tokens and shared ones stay below."""
-    batch: list[_Row] = []
-    for row in sorted(rows, key=lambda row: -len(row.ids)):
-        if batch and (len(batch) + 1) * (len(batch[0].ids) + shared) > most:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
-
-
 def compute_prefix(model: PreTrainedModel, ids: Sequence[int]) -> Cache:
     """The keys and values of tokens that many sequences begin with."""
     tokens = torch.tensor([ids], device=model.device)
     return model(input_ids=tokens, use_cache=True).past_key_values
+
+
+def repeated(prefix: Cache, rows: int) -> Cache:
+    """A copy of such keys and values for each row of a batch, to which the model may add."""
+    cache = copy.deepcopy(prefix)
+    cache.batch_repeat_interleave(rows)
+    return cache
 
 
 def _score(
@@ -137,9 +135,7 @@ def _score(
         present = np.arange(width) < np.array([[len(row.ids)] for row in batch])
         given["attention_mask"] = torch.from_numpy(present.astype(np.int64)).to(device)
     if prefix is not None:
-        cache = copy.deepcopy(prefix)
-        cache.batch_repeat_interleave(len(batch))
-        given |= {"past_key_values": cache, "use_cache": True}
+        given |= {"past_key_values": repeated(prefix, len(batch)), "use_cache": True}
     first = min(int(row.scored[:, 1].min()) for row in batch)
     if "logits_to_keep" in inspect.signature(model.forward).parameters:
         given["logits_to_keep"] = width - first

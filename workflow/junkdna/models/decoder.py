@@ -13,7 +13,7 @@ TAKES = "take a decoder such as gpt2 or llama"
 def load_causal(checkpoint_dir: str | Path, *, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """Load a checkpoint folder as a causal language model, its weights in `dtype`.
 
-    The weights that a recipe may touch have the same names as in a classifier (`load.prunable_weights`): they
+    The weights that a recipe may touch have the same names as in a classifier (`prunable.prunable_weights`): they
     are relative to the base model. The output layer is no part of that; where it is tied to the embedding, it is
     the embedding.
 

@@ -147,10 +147,14 @@ def _asked_problems(where: str, task: Mapping[str, Any]) -> list[str]:
     if form not in ("choice", "generate"):
         return [f"{where}.prompt: found beside format {form}; legal: beside choice and generate only"]
     own = ("score", "null_prompt") if form == "generate" else ("stop", "max_new_tokens", "normalise")
-    lines = [f"{where}.{key}: found beside format {form}" for key in own if key in task]
+    lines = [
+        f"{where}.{key}: found beside format {form}; legal: with {OTHER[form]} only"
+        for key in own
+        if key in task
+    ]
     if form == "generate" and task["metric"] == "number" and "normalise" in task:
         lines.append(f"{where}.normalise: found beside metric number; legal: beside exact-match and token-f1")
-    return [line if "legal" in line else f"{line}; legal: with {OTHER[form]} only" for line in lines]
+    return lines
 
 
 def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:

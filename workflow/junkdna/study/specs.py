@@ -37,7 +37,7 @@ class PruneSpec:
     selection: over what the scores are compared: `global` (all prunable weights together), `layer` (each
         tensor by itself), `row` (each output row of a tensor), `nm` (N of every M consecutive weights along the
         input dimension stay).
-    scope: `body` or `paper` (see `junkdna.models.load.prunable_weights`).
+    scope: `body` or `paper` (see `junkdna.models.prunable.prunable_weights`).
     per_mille: weights to remove in thousandths, 0 for `nm`.
     keep, group: N and M of N:M (`nm`), else 0.
     like: slug of the recipe that says how many weights go from each tensor (score `shuffled`: from each row);
