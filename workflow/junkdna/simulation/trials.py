@@ -1,7 +1,8 @@
 """Proof of the machinery: simulated studies go through the tables, and what these say is held against the truth.
 
 The true effect of a row is what the same estimator says of scores without noise, on the same runs, unless the
-scenario states it.
+scenario states it. Runs that a study found to have failed, and tasks that it found not measurable, are left out there
+too: levels that no longer enter a slope or a mean are not among those of its truth.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from junkdna.statistics.bootstrap import Replicates
 from junkdna.tables.cells import cells_table
 from junkdna.tables.curves import curves_table
 from junkdna.tables.predictions import Draws, Stack, score_draws
+from junkdna.tables.retention import retention_by_run
 from junkdna.tables.runs import runs_table
 
 KEY = ["scope", "claim", "checkpoint", "recipes", "subject", "level", "regime"]
@@ -25,14 +27,17 @@ MEASURED = ["effect", "low", "high", "p_holm", "verdict", "n_seeds"]
 MORE = ("cells", "curves")
 # Examples of the runs without noise, which answer all of them.
 FEW = 48
+# What a study makes of its runs, beside their scores.
+JUDGED = ["outcome", "trained", "measurable", "usable"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """What all studies of a setting have in common: runs and facts (one row a run), and the true effects.
 
-    tables: those that are made beside the claims. truth: KEY and truth. stated: true effects by claim that are not
-    found by the estimator.
+    tables: those that are made beside the claims. exact: the table of runs without noise, all of which trained, its
+    scores and replicates. truth: KEY and truth, from them. stated: true effects by claim that are not found by the
+    estimator.
     """
 
     scenario: Scenario
@@ -43,6 +48,7 @@ class Plan:
     collapse: float
     runs: pd.DataFrame
     facts: pd.DataFrame
+    exact: tuple[pd.DataFrame, Draws, Replicates]
     truth: pd.DataFrame
     stated: Mapping[str, float]
 
@@ -65,10 +71,9 @@ def plan_of(
     facts = facts_of(runs, scenario.described, examples)
     # Plain objects are taken and compared several times as fast as pandas' own strings.
     facts = facts.astype(dict.fromkeys(facts.select_dtypes("str"), object))
-    truth = estimates(
-        _tables(scenario, facts, *_noiseless(scenario, runs, seeds), margin=margin, tables=tables)
-    )
-    truth = truth[[*KEY, "effect"]].rename(columns={"effect": "truth"})
+    stacks, scores, replicates = _noiseless(scenario, runs, seeds)
+    exact = _runs(scenario, facts, stacks, scores, replicates), scores, replicates
+    truth = _truth(_tables(scenario, *exact, margin=margin, tables=tables))
     return Plan(
         scenario=scenario,
         seeds=seeds,
@@ -78,6 +83,7 @@ def plan_of(
         tables=tables,
         runs=runs,
         facts=facts,
+        exact=exact,
         truth=truth,
         stated={"fails-earlier": fails_earlier(scenario, runs), **scenario.exact},
     )
@@ -93,22 +99,31 @@ def fails_earlier(scenario: Scenario, runs: pd.DataFrame) -> float:
 def trial(plan: Plan, rng: np.random.Generator, *, spread: Spread = USUAL, draws: int = 200) -> pd.DataFrame:
     """Draw one study and hold its tables against the truth, one row an estimate.
 
-    Rows: those of `estimates`. Columns: KEY, MEASURED and truth; where trainings fail the truth only of cells and
-    of the claims that are null here or whose truth is stated, which is the same whichever levels an estimator can
-    still use.
+    Rows: those of `estimates`. Columns: KEY, MEASURED and truth.
     """
     scenario = plan.scenario
     stacks = stacks_of(plan.runs, scenario.described, examples=plan.examples, rng=rng, spread=spread)
     replicates = Replicates(seeds=tuple(range(plan.seeds)), draws=draws)
     scores = score_draws(stacks, scenario.described, replicates, int(rng.integers(2**31)))
-    found = estimates(
-        _tables(scenario, plan.facts, stacks, scores, replicates, margin=plan.margin, tables=plan.tables)
-    )
-    compared = found.merge(plan.truth, how="left", on=KEY, validate="one_to_one")
-    if plan.collapse or scenario.collapse is not None:
-        compared["truth"] = compared["truth"].where(compared["claim"].isin([*scenario.nulls, "cell"]))
+    runs = _runs(scenario, plan.facts, stacks, scores, replicates)
+    made = _tables(scenario, runs, scores, replicates, margin=plan.margin, tables=plan.tables)
+    truth = plan.truth if runs["usable"].all() else _truth_of_the_same_runs(plan, runs)
+    compared = estimates(made).merge(truth, how="left", on=KEY, validate="one_to_one")
     stated = compared["claim"].map(dict(plan.stated))
     return compared.assign(truth=stated.fillna(compared["truth"]))
+
+
+def _truth_of_the_same_runs(plan: Plan, found: pd.DataFrame) -> pd.DataFrame:
+    """KEY and truth, where the runs that a study can use are the only ones there are."""
+    runs, scores, replicates = plan.exact
+    runs = runs.assign(**{name: found[name] for name in JUDGED})
+    runs["raw_retention"] = retention_by_run(runs, scores, replicates)[:, 0].astype(float)
+    runs["retention"] = runs["raw_retention"].where(runs["usable"])
+    return _truth(_tables(plan.scenario, runs, scores, replicates, margin=plan.margin, tables=plan.tables))
+
+
+def _truth(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    return estimates(tables)[[*KEY, "effect"]].rename(columns={"effect": "truth"})
 
 
 def _noiseless(
@@ -134,10 +149,21 @@ def _noiseless(
     return stacks, Draws(score=score, excess=excess), replicates
 
 
-def _tables(
+def _runs(
     scenario: Scenario,
     facts: pd.DataFrame,
     stacks: Mapping[str, Stack],
+    scores: Draws,
+    replicates: Replicates,
+) -> pd.DataFrame:
+    runs = runs_table(facts, stacks, scores, replicates, tasks=scenario.described, recipes=scenario.recipes)
+    # Columns that were added one by one are gathered: all that follows takes rows many times.
+    return runs.copy()
+
+
+def _tables(
+    scenario: Scenario,
+    runs: pd.DataFrame,
     scores: Draws,
     replicates: Replicates,
     *,
@@ -145,9 +171,6 @@ def _tables(
     tables: tuple[str, ...],
 ) -> dict[str, pd.DataFrame]:
     recipes = scenario.recipes
-    runs = runs_table(facts, stacks, scores, replicates, tasks=scenario.described, recipes=recipes)
-    # Columns that were added one by one are gathered: all that follows takes rows many times.
-    runs = runs.copy()
     made = {"claims": claims_table(runs, scores, replicates, scenario.axes, recipes, margin=margin)}
     if "cells" in tables:
         made["cells"] = cells_table(runs, scores, replicates)
