@@ -54,12 +54,13 @@ def cells_table(runs: pd.DataFrame, draws: Draws, replicates: Replicates) -> pd.
 def _counts(own: pd.DataFrame) -> dict[str, Any]:
     """How many runs of a cell became what."""
     number, trained = len(own), int(own["trained"].sum())
+    became = own["outcome"].tolist()
     low, high = wilson(number - trained, number)
     return {
         "n_seeds": number,
         "n_trained": trained,
         "n_usable": int(own["usable"].sum()),
-        **{f"n_{name}": int((own["outcome"] == name).sum()) for name in OUTCOMES[1:]},
+        **{f"n_{name}": became.count(name) for name in OUTCOMES[1:]},
         "fail_rate": 1 - trained / number,
         "fail_rate_low": low,
         "fail_rate_high": high,
