@@ -5,7 +5,8 @@
 Draws N studies of each setting (scenario, number of seeds, rate of failed trainings, spread of the runs), seeded by
 the setting's name, and writes what became of each estimate to FOLDER, a file a setting; a file that is there is not
 made again, and one that another process is making is passed over: the measurement can be interrupted, and several
-processes can share it. At the end the tables of all files there go to docs/claims-machinery.md. The settings are in
+processes can share it. At the end what was counted in all files there replaces the lines of the same settings in
+docs/claims-machinery.csv, and the tables of all that it holds go to docs/claims-machinery.md. The settings are in
 `benchmarks/claims_settings.py`, the tables in `benchmarks/claims_page.py`.
 
 False claims: the share of studies in which a row of the claim is `supported` though its true effect is at or below
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from claims_page import page
+from claims_page import COUNTED, counts, page
 from claims_settings import Setting, settings
 
 from junkdna.simulation.scenarios import unrelated
@@ -84,8 +85,12 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.jobs) as pool:
         list(pool.map(partial(keep, studies=arguments.studies, folder=arguments.raw), chosen))
     paths = {setting: arguments.raw / f"{setting.name}.parquet" for setting in every}
-    results = [(setting, pd.read_parquet(path)) for setting, path in paths.items() if path.exists()]
-    arguments.page.write_text(page(results))
+    new = [counts(setting, pd.read_parquet(path)) for setting, path in paths.items() if path.exists()]
+    known = arguments.page.with_suffix(".csv")
+    parts = [pd.read_csv(known)] if known.exists() else []
+    counted = pd.concat([*parts, *new]).drop_duplicates(COUNTED[:4], keep="last")
+    counted.to_csv(known, index=False, float_format="%.6g")
+    arguments.page.write_text(page(every, counted))
 
 
 if __name__ == "__main__":

@@ -54,8 +54,9 @@ KEPT_RUNS = mode_connectivity.ends_of(CONNECTED)
 STUDY = config["study"]["name"]
 RANKINGS = {name: recipe for recipe in RECIPES.values() if (name := inputs.ranking_of(recipe))}
 FIGURES = figure_names.figure_names(config, RUNS)
-# What is asked of a language model as it is, and what is tokenized for a training or as running text.
-ASKED = [name for name, task in USED["tasks"].items() if tasks.is_asked(task)]
+# What is asked of a language model as it is, what is read off such a run, and what has classes.
+ASKED = [name for name, task in USED["tasks"].items() if tasks.is_asked(task) and "options_of" not in task]
+FEWER = [name for name, task in USED["tasks"].items() if "options_of" in task]
 LABELLED = [name for name, task in USED["tasks"].items() if task["format"] in ("classification", "pair")]
 # What the files at `source.path` hold, and with what each file of the study is made, in short hashes.
 LOCAL = local_hashes.local_hashes(USED, Path("resources/local-files.json"))

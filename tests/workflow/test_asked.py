@@ -42,13 +42,23 @@ def asked(tmp_path_factory):
         "study": {
             "name": "asked",
             "checkpoints": ["tiny-decoder"],
-            "tasks": ["options", "shown", "free"],
+            "axes": ["count"],
+            "tasks": ["shown", "free"],
             "seeds": [1, 2],
             "runs": [{"recipes": ["magnitude", "rtn"], "regimes": ["zero-shot"]}],
         },
         "sweeps": {
             "magnitude": {"score": "magnitude", "selection": "layer", "sparsity": [50]},
             "rtn": {"quantizer": "rtn", "bits": [3]},
+        },
+        "axes": {
+            "count": {
+                "task": "options",
+                "vary": "options",
+                "values": [2, 3],
+                "knob": "number of options",
+                "reason": "More of them are harder to tell apart.",
+            }
         },
         "checkpoints": {"tiny-decoder": {"source": {"path": "decoder"}}},
         "tasks": {
@@ -72,10 +82,10 @@ def asked(tmp_path_factory):
 def test_a_study_of_questions_runs_to_its_report_and_does_nothing_twice(asked):
     runs = read_table(asked / "results/tables/asked/runs.parquet")
     # The dense twin and two recipes: one run each where nothing is drawn, one a seed where shots are.
-    assert runs.groupby("task").size().to_dict() == {"free": 3, "options": 3, "shown": 6}
+    assert runs.groupby("task").size().to_dict() == {"free": 3, "options": 3, "options-o2": 3, "shown": 6}
     assert (runs["steps"] == 0).all() and (runs["outcome"] == "trained").all()
-    assert runs.loc[runs["task"] != "free", "chance"].to_numpy() == pytest.approx(1 / 3)
-    assert (runs.loc[runs["task"] == "free", "chance"] == 0).all()
+    guessed = {"free": 0, "options": 1 / 3, "options-o2": 1 / 2, "shown": 1 / 3}
+    assert runs["chance"].to_numpy() == pytest.approx(runs["task"].map(guessed).to_numpy())
     assert (asked / "results/report/asked/index.html").exists()
     assert planned(asked, config="asked.yaml") == {}
 
@@ -94,6 +104,20 @@ def test_all_runs_of_a_seed_are_asked_the_same_and_keep_every_score(asked):
     assert sorted(path.relative_to(prompts).as_posix() for path in prompts.rglob("*.safetensors")) == [
         "free/seed1.safetensors", "options/seed1.safetensors", "shown/seed1.safetensors", "shown/seed2.safetensors",
     ]  # fmt: skip
+
+
+def test_fewer_options_are_read_off_the_run_with_all(asked):
+    for recipe, regime in (("dense", "dense"), ("magnitude-u50", "zero-shot")):
+        whole, fewer = (
+            read_table(asked / f"{RUNS}/{recipe}/{task}/{regime}/seed1/predictions.parquet")
+            for task in ("options", "options-o2")
+        )
+        assert whole["example_id"].equals(fewer["example_id"])
+        assert untrue("predictions", fewer) == []
+        for scores, right, share in zip(whole["scores"], whole["target"], fewer["prediction"], strict=True):
+            wrong = np.delete(scores, int(right))
+            assert share == pytest.approx(np.mean(scores[int(right)] > wrong))
+    assert not (asked / "results/prompts/tiny-decoder/options-o2").exists(), "nothing is asked twice"
 
 
 def test_another_prompt_reruns_its_own_task_alone(asked):

@@ -1,4 +1,4 @@
-"""Tasks: labelled data in one normalised form, then as tokens, or as the questions of a language model.
+"""Tasks: labelled data in one normalised form, then as tokens.
 
 Needs checkpoints (their tokenizers). Gives resources/tasks/{task}/{split}.parquet and
 results/tokens/{checkpoint}/{task}/{split}.safetensors, and beside both what the report has to say of them.
@@ -60,33 +60,3 @@ rule tokenize_task:
         "Tokenizing task {wildcards.task} for {wildcards.checkpoint}"
     script:
         "../scripts/tokenize_task.py"
-
-
-# What a language model is asked, with the examples that a seed shows: the same for every recipe.
-rule encode_prompts:
-    input:
-        manifest="resources/checkpoints/{checkpoint}/manifest.json",
-        train=rules.fetch_task.output.train,
-        validation=rules.fetch_task.output.validation,
-    output:
-        asked="results/prompts/{checkpoint}/{task}/seed{seed}.safetensors",
-    log:
-        "logs/encode_prompts/{checkpoint}/{task}/seed{seed}.log",
-    benchmark:
-        "benchmarks/runs/encode_prompts/{checkpoint}/{task}/seed{seed}.tsv"
-    wildcard_constraints:
-        task="|".join(ASKED) or "(?!)",
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    params:
-        asked=lambda w: tasks.asked_of(config["tasks"][w.task]),
-        max_length=lambda w: config["tasks"][w.task]["max_length"],
-        made=lambda w: config_hashes.made_of(MADE, config_hashes.TOKENS, w),
-        code=code_digest("encode_prompts"),
-    message:
-        "Encoding the questions of {wildcards.task} for {wildcards.checkpoint}, seed {wildcards.seed}"
-    script:
-        "../scripts/encode_prompts.py"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from junkdna.files.artifacts import read_table
 from junkdna.provenance.record import check_inputs, record
-from junkdna.tasks.asked import ask, room_of, write_asked
+from junkdna.tasks.ask import ask, room_of
+from junkdna.tasks.asked import SHORTCOMINGS, write_asked
 from junkdna.tasks.prompts import PromptSpec
 from junkdna.tasks.tokens import load_tokenizer
 
@@ -25,6 +26,7 @@ asked = ask(
     add_bos=params.asked.get("add_bos"),
     key=f"tasks.{snakemake.wildcards.task}",
 )
-if lost := int((asked.lost_shots > 0).sum()):
-    script.progress(f"warning: {lost} of {len(asked)} questions were too long for all their shots")
+for name, words in SHORTCOMINGS.items():
+    if count := int((getattr(asked, name) > 0).sum()):
+        script.progress(f"warning: {count} of {len(asked)} questions {words}")
 write_asked(snakemake.output.asked, asked, record(params.made, snakemake.config))

@@ -15,7 +15,7 @@ from junkdna.inference.answers import AnswerSpec, AskedRun, ask_model, choose_op
 from junkdna.models.decoder import load_causal
 from junkdna.models.prunable import prunable_weights
 from junkdna.study.specs import PruneSpec
-from junkdna.tasks.asked import ask
+from junkdna.tasks.ask import ask
 from junkdna.tasks.prompts import PromptSpec
 from junkdna.tasks.tokens import load_tokenizer
 from trainings import DENSE, PRUNED

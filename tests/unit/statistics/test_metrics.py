@@ -14,8 +14,8 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-# Free answers, which are judged one by one where they are made.
-JUDGED = ("exact-match", "token-f1", "number")
+# Judged one by one where they are made.
+JUDGED = ("expected-accuracy", "exact-match", "token-f1", "number")
 
 
 def plain(metric: str, target: np.ndarray, prediction: np.ndarray) -> float:
@@ -41,7 +41,7 @@ def sample(
         target = rng.normal(size=size).round(1)
         return target, (0.6 * target + rng.normal(size=size)).round(1)
     if metric in JUDGED:
-        return np.ones(size), rng.random(size).round(2 if metric == "token-f1" else 0)
+        return np.ones(size), rng.random(size).round(2 if metric in ("expected-accuracy", "token-f1") else 0)
     if metric == "log-likelihood":
         return rng.integers(1, 90, size=size).astype(float), -rng.random(size)
     target = rng.integers(classes, size=size)

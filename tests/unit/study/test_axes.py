@@ -13,6 +13,7 @@ from junkdna.study.sizes import run_sizes
 from junkdna.study.tasks import data_of, study_tasks, train_rows
 from junkdna.study.train_share import percent_of
 
+ASKED = {"prompt": "Q: {{ text }}\nA:"}
 WHY = {"knob": "a number", "reason": "mine"}
 SHARES = {"task": "easy", "vary": "train_percent", "values": [100, 50, 10], **WHY}
 BUDGETS = {"task": "easy", "vary": "budget", "values": [1, 2, 4], **WHY}
@@ -87,6 +88,76 @@ def test_the_same_task_written_by_hand_is_no_clash():
     assert check(varied(SHARES, **{"tasks__easy-p50": written}), SCHEMA) == check(varied(SHARES), SCHEMA)
 
 
+def choice(**changes) -> dict:
+    """A config with an axis over one asked multiple-choice task."""
+    task = {
+        "source": {"path": {"train": "a.csv", "validation": "b.csv"}},
+        "format": "choice",
+        "columns": {"text": "q", "options": "o", "label": "l", "evidence": "e"},
+        "metric": "accuracy",
+        "version": 1,
+        **ASKED,
+        **changes.pop("task", {}),
+    }
+    runs = [{"recipes": ["magnitude"], "regimes": ["zero-shot"]}]
+    return user(
+        tasks__quiz=task, axes={"varied": {"task": "quiz", **WHY, **changes}}, study__axes=["varied"],
+        study__tasks=[], study__runs=runs,
+    )  # fmt: skip
+
+
+def test_one_run_with_all_options_serves_every_number_where_they_are_not_shown():
+    config = check(choice(vary="options", values=[2, 3, 5]), SCHEMA)
+    assert config["axes"]["varied"]["tasks"] == ["quiz-o2", "quiz-o3", "quiz"]
+    quiz = config["tasks"]["quiz"]
+    made = {"options": 2, "options_of": "quiz", "metric": "expected-accuracy"}
+    assert config["tasks"]["quiz-o2"] == quiz | made
+    assert "options_of" not in quiz and quiz["metric"] == "accuracy"
+    assert repr(check(config, SCHEMA)) == repr(config)
+    # A study of some of the numbers needs the run with all.
+    runs = [run for run in valid_runs(config) if run["task"] == "quiz-o2"]
+    assert {run["seed"] for run in runs} == {config["study"]["seeds"][0]}
+    assert "quiz" in used_parts(config, runs)["tasks"]
+
+
+@pytest.mark.parametrize(
+    "prompt", ["{{ options | join(', ') }}", "{% for o in options %}{{ o }}{% endfor %}"]
+)
+def test_options_that_are_shown_are_asked_anew_for_each_number(prompt):
+    config = check(choice(vary="options", values=[2, 5], task={"prompt": prompt}), SCHEMA)
+    assert config["tasks"]["quiz-o2"] == config["tasks"]["quiz"] | {"options": 2}
+    assert repr(check(config, SCHEMA)) == repr(config)
+
+
+def test_scores_of_all_options_are_not_those_of_fewer():
+    config = check(choice(vary="options", values=[2, 5], task={"paper": "commonsense-qa"}), SCHEMA)
+    assert "paper" in config["tasks"]["quiz"] and "paper" not in config["tasks"]["quiz-o2"]
+
+
+@pytest.mark.parametrize(
+    ("vary", "values", "slugs"),
+    [
+        ("shots", [8, 4, 0], ["quiz-k8", "quiz-k4", "quiz-k0"]),
+        ("evidence", ["sentence", 64, "all", "none"], ["quiz-sentence", "quiz-e64", "quiz-all", "quiz-none"]),
+    ],
+)
+def test_how_a_task_is_asked_may_vary(vary, values, slugs):
+    config = check(choice(vary=vary, values=values), SCHEMA)
+    assert config["axes"]["varied"]["tasks"] == slugs
+    assert [config["tasks"][slug][vary] for slug in slugs] == values
+    assert repr(check(config, SCHEMA)) == repr(config)
+
+
+def test_a_distance_is_behind_a_sentence():
+    far = choice(vary="distance", values=[0, 64], task={"evidence": "sentence"})
+    assert check(far, SCHEMA)["axes"]["varied"]["tasks"] == ["quiz-d0", "quiz-d64"]
+    told = lines(choice(vary="distance", values=[0, 64]))
+    assert (
+        told[0]
+        == "tasks.quiz-d0.distance: found without evidence sentence; legal: beside evidence sentence only"
+    )
+
+
 FALLING = "whole percents from 1 to 100 that fall, the first 100, such as [100, 50, 10]"
 RISING = "whole numbers that rise, the first 1, such as [1, 2, 4]"
 EITHER = "legal: tasks, or task with vary and values"
@@ -110,7 +181,8 @@ MISTAKES = {
     "no such key": (
         SHARES | {"vary": "train_percents"},
         {},
-        "axes.varied.vary: found 'train_percents'; legal: train_percent, budget; did you mean 'train_percent'?",
+        "axes.varied.vary: found 'train_percents'; legal: train_percent, budget, options, shots, evidence, "
+        "distance; did you mean 'train_percent'?",
     ),
     "hard to easy": (
         SHARES | {"values": [10, 50, 100]},
@@ -131,12 +203,29 @@ MISTAKES = {
     "fraction": (
         SHARES | {"values": [100, 12.5]},
         {},
-        "axes.varied.values[1]: found 12.5 (a number); legal: a whole number >= 1 and <= 10000",
+        "axes.varied.values[1]: found 12.5 (a number); legal: whole numbers up to 10000, of evidence also words",
     ),
     "zero": (
         SHARES | {"values": [100, 0]},
         {},
-        "axes.varied.values[1]: found 0 (a number); legal: a whole number >= 1 and <= 10000",
+        f"axes.varied.values: found [100, 0]; legal: {FALLING}",
+    ),
+    "falling options": (
+        {"task": "easy", "vary": "options", "values": [5, 2], **WHY},
+        {},
+        "axes.varied.values: found [5, 2]; legal: whole numbers from 2 that rise, the last all options of the "
+        "task, such as [2, 3, 5]",
+    ),
+    "no such word": (
+        {"task": "easy", "vary": "evidence", "values": ["some", "all"], **WHY},
+        {},
+        "axes.varied.values: found ['some', 'all']; legal: sentence, all, none and whole numbers of tokens, each "
+        "once",
+    ),
+    "a word where numbers are": (
+        SHARES | {"values": [100, "all"]},
+        {},
+        f"axes.varied.values: found [100, 'all']; legal: {FALLING}",
     ),
     "one value": (SHARES | {"values": [100]}, {}, "axes.varied.values: found 1 entries; legal: at least 2"),
     "another task of that name": (

@@ -1,25 +1,27 @@
 """Questions as a file: what a model is asked is what the templates say, shots and null prompt included."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+from tokenizers import processors
 from transformers import PreTrainedTokenizerFast
 
-from junkdna.tasks.asked import ask, read_asked, write_asked
-from junkdna.tasks.prompts import PromptSpec
+from decoders import tokenizer_of_characters
+from junkdna.tasks.ask import ask
+from junkdna.tasks.asked import read_asked, write_asked
+from junkdna.tasks.prompts import PromptSpec, keep_options
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    """A character a token."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    made = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(["<s>", "</s>", *alphabet])}, merges=[]))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    made.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-    special = {"bos_token": AddedToken("<s>", special=True), "eos_token": AddedToken("</s>", special=True)}
-    return PreTrainedTokenizerFast(tokenizer_object=made, **special)
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A character a token, and one that opens every text."""
+    made = tokenizer_of_characters()
+    made.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 0)]
+    )
+    return made
 
 
 def table(count: int, start: int) -> pd.DataFrame:
@@ -72,3 +74,77 @@ def test_shots_that_do_not_fit_are_counted(tokenizer):
     assert (asked.lost_shots > 0).all()
     with pytest.raises(ValueError, match="a question takes .* tokens without any shot"):
         ask(table(2, 100), table(6, 0), tokenizer, SPEC, seed=1, room=10)
+
+
+def test_fewer_options_are_some_of_more_and_hold_the_right_one(tokenizer):
+    measured = table(5, 0).assign(options=[list("vwxyz")] * 5, label=[0, 1, 2, 3, 4])
+    kept = {}
+    for count in (2, 3, 4, 5):
+        spec = PromptSpec(prompt="{{ options | join(' ') }}", options=count)
+        asked = ask(measured, table(0, 9), tokenizer, spec, seed=1, room=200)
+        contexts = [tokenizer.decode(list(each.context)).removeprefix("<s>") for each in asked.encoded()]
+        kept[count] = [text.split() for text in contexts]
+        assert asked.ends.tolist() == [count * i for i in range(6)]
+        assert [each[right] for each, right in zip(kept[count], asked.right, strict=True)] == list("vwxyz")
+        assert asked.example_id.tolist() == list(range(5)), "a question keeps its id"
+        assert all(each == sorted(each) for each in kept[count]), "and its options their order"
+    for few, more in ((2, 3), (3, 4), (4, 5)):
+        assert all(set(a) < set(b) for a, b in zip(kept[few], kept[more], strict=True))
+    assert len({tuple(each) for each in kept[2]}) > 1, "which wrong ones stay hangs on the question"
+    with pytest.raises(ValueError, match=r"^tasks\.quiz\.options: found 6; legal: up to 5"):
+        spec = PromptSpec(prompt="{{ text }}", options=6)
+        ask(measured, table(0, 9), tokenizer, spec, seed=1, room=200, key="tasks.quiz")
+
+
+def test_which_wrong_options_stay_is_drawn_evenly():
+    rows = [{"example_id": i, "options": list("abcde"), "label": 0} for i in range(2000)]
+    wrong = [keep_options(row, 2)["options"][1] for row in rows]
+    assert all(430 < wrong.count(option) < 570 for option in "bcde")
+
+
+READ = PromptSpec(prompt="{{ evidence }}\nQ: {{ text }}\nA:", answer="{{ answer }}", evidence="sentence")
+TOLD = ["The sun is hot. The moon is cold.", "Nothing of it.", ""]
+
+
+def reading() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "example_id": [1, 2, 3],
+            "text": ["hot?", "cold?", "far?"],
+            "answers": [["sun"], ["moon"], ["stars"]],
+            "evidence": TOLD,
+        }
+    )
+
+
+def contexts(asked, tokenizer):
+    return [tokenizer.decode(list(each.context)).removeprefix("<s>") for each in asked.encoded()]
+
+
+def test_a_question_comes_with_the_evidence_that_is_asked_for(tokenizer):
+    asked = ask(reading(), reading().head(0), tokenizer, READ, seed=1, room=200)
+    assert contexts(asked, tokenizer) == ["The sun is hot.\nQ: hot?\nA:", "\nQ: cold?\nA:", "\nQ: far?\nA:"]
+    assert asked.no_evidence.tolist() == [0, 1, 0], "the third has none to begin with"
+    whole = ask(reading(), reading().head(0), tokenizer, replace(READ, evidence="all"), seed=1, room=200)
+    assert contexts(whole, tokenizer) == [
+        f"{told}\nQ: {q}\nA:" for told, q in zip(TOLD, reading()["text"], strict=True)
+    ]
+    assert whole.cut_evidence.tolist() == whole.no_evidence.tolist() == [0, 0, 0]
+
+
+def test_evidence_goes_after_the_shots_from_its_far_end_and_never_the_question(tokenizer):
+    spec = replace(READ, evidence="all", shots=1)
+    pool = reading().assign(text=["p1", "p2", "p3"])
+    for room in (30, 40):
+        asked = ask(reading(), pool, tokenizer, spec, seed=1, room=room)
+        first = contexts(asked, tokenizer)[0]
+        told, _, question = first.partition("\n")
+        assert question == "Q: hot?\nA:" and TOLD[0].endswith(told) and asked.lost_shots[0] == 1
+        # As much as fits: a character more would not.
+        assert len(first) + len("<s>") - 2 + len(" sun") == room
+    assert asked.cut_evidence.tolist() == [1, 0, 0]
+    below = replace(spec, prompt="Q: {{ text }}\n{{ evidence }}\nA:", shots=0)
+    last = contexts(ask(reading(), pool, tokenizer, below, seed=1, room=40), tokenizer)[0]
+    assert last.startswith("Q: hot?\nThe sun") and last.endswith("\nA:")
+    with pytest.raises(ValueError, match="a question takes"):
+        ask(reading(), pool, tokenizer, spec, seed=1, room=10)

@@ -20,7 +20,7 @@ def test_a_choice_has_one_context_and_a_target_an_option():
     asked = question_of(ASKED, spec)
     assert asked.contexts == ("Q: Where is the sun?\nA:",)
     assert asked.targets == ("up", "down", "left") and asked.right == 0
-    assert not spec.shows_options and not spec.asks_by_option
+    assert not spec.asks_by_option
     assert shot_of(ASKED, spec) == "Q: Where is the sun?\nA: up\n\n"
 
 
@@ -31,7 +31,7 @@ def test_options_may_be_shown_with_letters():
     )
     asked = question_of({**ASKED, "label": 2}, spec)
     assert asked.contexts == ("Where is the sun?\nA. up\nB. down\nC. left\nAnswer:",)
-    assert asked.targets == ("A", "B", "C") and spec.shows_options
+    assert asked.targets == ("A", "B", "C")
     assert shot_of({**ASKED, "label": 2}, spec).endswith("Answer: C\n\n")
 
 

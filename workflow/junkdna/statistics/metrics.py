@@ -75,7 +75,7 @@ def spearman(target: Array, prediction: Array, weights: Array) -> Array:
 
 
 def mean_score(target: Array, prediction: Array, weights: Array) -> Array:
-    """Mean of what each answer scores, which is what the predictions of free answers are."""
+    """Mean of what each answer scores, which is what the predictions are where they are judged one by one."""
     return (prediction.astype(np.float64) @ weights.T) / weights.sum(axis=1)
 
 
@@ -95,7 +95,8 @@ METRICS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "f1": f1,
     "pearson": pearson,
     "spearman": spearman,
-    # What free answers score is judged example by example, where they are made.
+    # Judged example by example, where they are made.
+    "expected-accuracy": mean_score,
     "exact-match": mean_score,
     "token-f1": mean_score,
     "number": mean_score,
@@ -138,9 +139,9 @@ def chance(
 
     accuracy: for multiple choice, with `options` [n] choices per example, the mean of 1 / options, whatever place the
     right ones happen to have; else the share of `guess`, the commonest training label (the test examples' own
-    commonest where it is not known: in a small sample that is too much). f1: always saying 1, whose F1 no other
-    constant beats. mcc, pearson, spearman: 0. log-likelihood: that of the unigram model, whose mean log-probabilities
-    are `options` [n] or [R, n]. weights: [B, n], None for the plain sample (B = 1).
+    commonest where it is not known: in a small sample that is too much). expected-accuracy: as of multiple choice. f1:
+    always saying 1, whose F1 no other constant beats. mcc, pearson, spearman: 0. log-likelihood: that of the unigram
+    model, whose mean log-probabilities are `options` [n] or [R, n]. weights: [B, n], None for the plain sample (B = 1).
     """
     target = np.asarray(target)
     weights = np.ones((1, target.shape[-1])) if weights is None else np.asarray(weights)
@@ -150,7 +151,7 @@ def chance(
         return log_likelihood(target, options, weights)
     if metric not in METRICS:
         raise ValueError(f"metric: {metric!r}; legal are {', '.join(METRICS)}")
-    if metric not in ("accuracy", "f1"):
+    if metric not in ("accuracy", "expected-accuracy", "f1"):
         return np.zeros(len(weights))
     if metric == "f1":
         right = (target == 1).astype(float)

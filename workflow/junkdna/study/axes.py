@@ -1,22 +1,76 @@
-"""Axes along which one task varies by one number: its share of training data, or its training budget.
+"""Axes along which one task varies in one key: its share of training data, its budget, or how a model is asked it.
 
 Standard library only: Snakemake imports this on every dry run.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from junkdna.study.problems import problem
 
-# What an axis may vary (a key of the task that says nothing of it) -> what it adds to the slug.
-VARIED = {"train_percent": "p", "budget": "x"}
-LEGAL_VALUES = {
-    "train_percent": "whole percents from 1 to 100 that fall, the first 100, such as [100, 50, 10]",
-    "budget": "whole numbers that rise, the first 1, such as [1, 2, 4]",
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Varied:
+    """What an axis may vary, a key of the task.
+
+    letter: opens what its value adds to the slug. own: which of the values is the task as it is, which then says
+    nothing of the key itself: `first`, `last` or "" (each value makes a task). starts: what the first value must be.
+    lowest: the smallest legal whole number. rises: whether numbers rise along the axis; None for any order. words:
+    values that are no numbers. legal: all this in words.
+    """
+
+    letter: str
+    own: str = ""
+    starts: int | None = None
+    lowest: int = 1
+    rises: bool | None = None
+    words: tuple[str, ...] = ()
+    legal: str
+
+
+VARIED = {
+    "train_percent": Varied(
+        letter="p",
+        own="first",
+        starts=100,
+        rises=False,
+        legal="whole percents from 1 to 100 that fall, the first 100, such as [100, 50, 10]",
+    ),
+    "budget": Varied(
+        letter="x",
+        own="first",
+        starts=1,
+        rises=True,
+        legal="whole numbers that rise, the first 1, such as [1, 2, 4]",
+    ),
+    "options": Varied(
+        letter="o",
+        own="last",
+        lowest=2,
+        rises=True,
+        legal="whole numbers from 2 that rise, the last all options of the task, such as [2, 3, 5]",
+    ),
+    "shots": Varied(
+        letter="k", lowest=0, rises=False, legal="whole numbers from 0 that fall, such as [8, 4, 1]"
+    ),
+    "evidence": Varied(
+        letter="e",
+        words=("sentence", "all", "none"),
+        legal="sentence, all, none and whole numbers of tokens, each once",
+    ),
+    "distance": Varied(
+        letter="d", lowest=0, rises=True, legal="whole numbers from 0 that rise, such as [0, 64, 256]"
+    ),
 }
 KEYS = ("task", "vary", "values")
 EITHER = "tasks, or task with vary and values"
+# A question whose options stand in its prompt must be asked anew for each number of them.
+SHOWN = re.compile(r"\{[{%][^}]*\boptions\b")
+# Of the task with all its options, and so not of one with fewer.
+OF_ALL_OPTIONS = ("human", "paper")
 
 
 def expand_axes(config: dict[str, Any]) -> list[str]:
@@ -47,32 +101,76 @@ def _has_shape(axis: Mapping[str, Any]) -> bool:
     values = axis["values"]
     if not isinstance(values, list) or len(values) < 2:
         return False
-    whole = all(type(value) in (int, float) and float(value).is_integer() and value >= 1 for value in values)
-    return whole and isinstance(axis["task"], str) and axis["vary"] in list(VARIED)
+    if not isinstance(axis["task"], str) or axis["vary"] not in list(VARIED):
+        return False
+    return all(isinstance(value, str) or _is_whole(value) for value in values)
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) in (int, float) and float(value).is_integer() and value >= 0
 
 
 def _expand(where: str, axis: dict[str, Any], tasks: dict[str, Any]) -> list[str]:
-    base, vary, values = axis["task"], axis["vary"], [int(value) for value in axis["values"]]
+    base, vary = axis["task"], axis["vary"]
+    values = [value if isinstance(value, str) else int(value) for value in axis["values"]]
     if base not in tasks:
         return [problem(f"{where}.task", base, tasks)]
     lines = []
-    falls = vary == "train_percent"
-    ordered = all((left > right) == falls and left != right for left, right in pairwise(values))
-    if not ordered or values[0] != (100 if falls else 1):
-        lines.append(problem(f"{where}.values", values, LEGAL_VALUES[vary]))
-        values = [value for value in values if not falls or value <= 100]
-    made = {slug_of(base, vary, value): value for value in values}
+    if not _in_order(VARIED[vary], values):
+        lines.append(problem(f"{where}.values", values, VARIED[vary].legal))
+        return lines
+    made = dict(zip(_slugs(base, vary, values), values, strict=True))
     if axis.get("tasks", list(made)) != list(made):
         lines.append(f"{where}.tasks: found beside vary, and not the tasks that it makes; legal: {EITHER}")
     axis["tasks"] = list(made)
     for slug, value in made.items():
-        tasks.setdefault(slug, {"base": base, vary: value})
+        if slug != base:
+            tasks.setdefault(slug, {"base": base, **_difference(base, vary, value)})
     return lines
 
 
-def slug_of(task: str, vary: str, value: int) -> str:
-    """The slug of `task` with the varied key at `value`; at its first legal value that is the task itself."""
-    return task if value == {"train_percent": 100, "budget": 1}[vary] else f"{task}-{VARIED[vary]}{value}"
+def _in_order(varied: Varied, values: list[Any]) -> bool:
+    """Whether the values are legal, each once, and in their order."""
+    numbers = [value for value in values if not isinstance(value, str)]
+    words = [value for value in values if isinstance(value, str)]
+    if len(set(values)) < len(values) or any(word not in varied.words for word in words):
+        return False
+    if any(number < varied.lowest for number in numbers):
+        return False
+    if varied.starts is not None and values[0] != varied.starts:
+        return False
+    return varied.rises is None or all((left < right) == varied.rises for left, right in pairwise(numbers))
+
+
+def _slugs(base: str, vary: str, values: list[Any]) -> list[str]:
+    """The slugs of the tasks along an axis; where a value is the task as it is, that is the task itself."""
+    letter, own = VARIED[vary].letter, VARIED[vary].own
+    slugs = [f"{base}-{value if isinstance(value, str) else f'{letter}{value}'}" for value in values]
+    if own:
+        slugs[0 if own == "first" else -1] = base
+    return slugs
+
+
+def _difference(base: str, vary: str, value: Any) -> dict[str, Any]:
+    """What a task along an axis says beside its base."""
+    return {vary: value} | ({"options_of": base} if vary == "options" else {})
+
+
+def settle_options(task: dict[str, Any]) -> dict[str, Any]:
+    """A task with all that it inherits, as it is with fewer options than there are.
+
+    Where the prompt does not name the options, one run with all of them serves every number (`options_of`), and what it
+    gives is an expectation over which of them are there. Else it is asked like any other.
+    """
+    if "options" not in task:
+        return task
+    settled = {key: value for key, value in task.items() if key not in OF_ALL_OPTIONS}
+    if "options_of" in settled:
+        if SHOWN.search(str(settled.get("prompt", ""))):
+            del settled["options_of"]
+        else:
+            settled["metric"] = "expected-accuracy"
+    return settled
 
 
 def axis_problems(config: Mapping[str, Any]) -> list[str]:
@@ -86,13 +184,15 @@ def axis_problems(config: Mapping[str, Any]) -> list[str]:
         if "vary" not in axis:
             continue
         base, vary = axis["task"], axis["vary"]
-        first = axis["values"][0]
-        if tasks[base].get(vary, first) != first:
+        starts = VARIED[vary].starts
+        if VARIED[vary].own and tasks[base].get(vary, starts) != starts:
             found = f"{base!r} with {vary} {tasks[base][vary]}"
             lines.append(f"axes.{name}.task: found {found}; legal: a task that does not say {vary} itself")
             continue
-        for slug, value in zip(axis["tasks"][1:], axis["values"][1:], strict=True):
-            made, held = tasks[base] | {vary: value}, tasks[slug]
+        for slug, value in zip(axis["tasks"], axis["values"], strict=True):
+            if slug == base:
+                continue
+            made, held = settle_options(tasks[base] | _difference(base, vary, value)), tasks[slug]
             differ = sorted(key for key in set(made) | set(held) if made.get(key) != held.get(key))
             if differ:
                 lines.append(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from junkdna.study.axes import axis_problems, expand_axes
+from junkdna.study.axes import axis_problems, expand_axes, settle_options
 from junkdna.study.check_entries import checkpoint_problems, task_problems
 from junkdna.study.inputs import needs_calibration
 from junkdna.study.problems import problem
@@ -53,6 +53,7 @@ def check(
     bases = _inherit(whole, problems)
     problems += schema_problems(whole, schema) + _unknown_names(whole)
     if not problems:
+        whole["tasks"] = {name: settle_options(task) for name, task in whole["tasks"].items()}
         whole["sweeps"] = {name: _sweep_with_defaults(sweep) for name, sweep in whole["sweeps"].items()}
         _collect(problems, expand_recipes, whole["sweeps"])
         if not problems:

@@ -21,7 +21,7 @@ METRICS = {
     "classification": ("accuracy", "mcc", "f1"),
     "pair": ("accuracy", "mcc", "f1"),
     "regression": ("pearson", "spearman"),
-    "choice": ("accuracy",),
+    "choice": ("accuracy", "expected-accuracy"),
     "generate": ("exact-match", "token-f1", "number"),
     "lm": ("log-likelihood",),
 }
@@ -146,15 +146,30 @@ def _asked_problems(where: str, task: Mapping[str, Any]) -> list[str]:
         )
     if form not in ("choice", "generate"):
         return [f"{where}.prompt: found beside format {form}; legal: beside choice and generate only"]
-    own = ("score", "null_prompt") if form == "generate" else ("stop", "max_new_tokens", "normalise")
+    own = (
+        ("score", "null_prompt", "options") if form == "generate" else ("stop", "max_new_tokens", "normalise")
+    )
     lines = [
         f"{where}.{key}: found beside format {form}; legal: with {OTHER[form]} only"
         for key in own
         if key in task
     ]
+    lines += _evidence_problems(where, task)
+    if (task["metric"] == "expected-accuracy") != ("options_of" in task):
+        lines.append(f"{where}.metric: found expected-accuracy or options_of alone; an axis makes both")
     if form == "generate" and task["metric"] == "number" and "normalise" in task:
         lines.append(f"{where}.normalise: found beside metric number; legal: beside exact-match and token-f1")
     return lines
+
+
+def _evidence_problems(where: str, task: Mapping[str, Any]) -> list[str]:
+    """What is wrong with how much evidence a question comes with; sentence and tokens are found by the answers."""
+    found = [key for key in ("evidence", "distance") if key in task]
+    if found and "evidence" not in task.get("columns", {}):
+        return [f"{where}.{key}: found without columns.evidence; legal: beside it only" for key in found]
+    if "distance" in task and task.get("evidence") != "sentence":
+        return [f"{where}.distance: found without evidence sentence; legal: beside evidence sentence only"]
+    return []
 
 
 def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:

@@ -147,6 +147,7 @@ def used_parts(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
     checkpoints = {run["checkpoint"] for run in runs}
     axes = set(config["study"]["axes"])
     tasks = {*study_tasks(config), config["calibration"].get("task")}
+    tasks |= {config["tasks"][task].get("options_of") for task in study_tasks(config)}
     keep = {"checkpoints": checkpoints, "tasks": tasks, "axes": axes}
     return {
         section: {name: entry for name, entry in content.items() if name in keep[section]}

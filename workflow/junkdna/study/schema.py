@@ -66,7 +66,8 @@ def _cast(value: Any, subschema: Mapping[str, Any]) -> Any:
     kind = subschema.get("type")
     if kind == "number" and type(value) is int:
         return float(value)
-    return int(value) if kind == "integer" and isinstance(value, float) and value.is_integer() else value
+    whole = kind == "integer" or (isinstance(kind, list) and "integer" in kind)
+    return int(value) if whole and isinstance(value, float) and value.is_integer() else value
 
 
 def _lines_of(error: Any) -> list[str]:

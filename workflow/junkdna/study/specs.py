@@ -19,6 +19,7 @@ METRICS = (
     "f1",
     "pearson",
     "spearman",
+    "expected-accuracy",
     "exact-match",
     "token-f1",
     "number",

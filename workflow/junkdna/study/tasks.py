@@ -17,10 +17,14 @@ ASK_KEYS: tuple[str, ...] = (
     "add_bos",
     "answer",
     "delimiter",
+    "distance",
+    "evidence",
     "instruction",
     "max_new_tokens",
     "normalise",
     "null_prompt",
+    "options",
+    "options_of",
     "prompt",
 )
 ASK_KEYS += ("score", "separator", "shots", "stop")

@@ -5,22 +5,23 @@ Every recipe of a seed reads the same file, so runs are paired question by quest
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from junkdna.files.artifacts import read_metadata, read_tensors, write_tensors
-from junkdna.study.problems import raise_all
-from junkdna.tasks.encode_prompts import Encoded, encode_pair, encode_question, first_token
-from junkdna.tasks.prompts import PromptSpec, check_template, choose_shots, question_of, render, shot_of
+from junkdna.tasks.encode_prompts import Encoded
+from junkdna.tasks.prompts import Question
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from transformers import PreTrainedTokenizerBase
+# What questions may lack, a field of `Asked`, and how that is told of some of them.
+SHORTCOMINGS = {
+    "lost_shots": "were too long for all their shots",
+    "cut_evidence": "were too long for all their evidence",
+    "no_evidence": "come without evidence, for none of theirs holds an answer",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,8 @@ class Asked:
     delimiter included; target_ends: int64 [T + 1]. of: int64 [T], the context of each target. null: int32 flat and
     null_ends [T + 1], the same targets after the null prompt, whose tokens are null_context. characters: int64 [T], of
     each target without the delimiter. ends: int64 [Q + 1], targets of question q are ends[q]:ends[q + 1].
-    example_id, right (place of the right option, 0 without options), lost_shots: int64 [Q].
+    example_id, right (place of the right option, 0 without options), lost_shots, cut_evidence (1 where a part of the
+    evidence had to go too), no_evidence (1 where some was asked for and none holds an answer): int64 [Q].
     """
 
     contexts: Tensor
@@ -47,6 +49,8 @@ class Asked:
     example_id: Tensor
     right: Tensor
     lost_shots: Tensor
+    cut_evidence: Tensor
+    no_evidence: Tensor
 
     def __len__(self) -> int:
         return len(self.example_id)
@@ -66,60 +70,7 @@ class Asked:
         return [Encoded(context, (target,)) for target in _pieces(self.null, self.null_ends)]
 
 
-def room_of(tokenizer: "PreTrainedTokenizerBase", max_length: int, new: int) -> int:
-    """Tokens that a prompt and what follows it may take, where `new` more are to be written."""
-    return min(max_length, tokenizer.model_max_length) - new
-
-
-def ask(
-    measured: "pd.DataFrame",
-    pool: "pd.DataFrame",
-    tokenizer: "PreTrainedTokenizerBase",
-    spec: PromptSpec,
-    *,
-    seed: int,
-    room: int,
-    add_bos: bool | None = None,
-    key: str = "task",
-) -> Asked:
-    """Encode the questions of `measured`, with shots drawn by `seed` from `pool`.
-
-    room: tokens that a context and its longest target may take together. key: the task, for messages. ValueError for
-    templates that do not fit the examples, too few examples to show, and a question that does not fit by itself.
-    """
-    names = [name for name in measured.columns if name not in ("example_id", "label")]
-    names += ["option"] if "options" in names else ["answer"]
-    raise_all(
-        line
-        for part in ("prompt", "answer", "null_prompt")
-        for line in check_template(f"{key}.{part}", getattr(spec, part), names)
-    )
-    first = first_token(tokenizer, add_bos)
-    chosen = choose_shots(
-        pool["example_id"].to_numpy(), pool["text"].tolist(), measured["text"].tolist(), seed, spec.shots
-    )
-    shots = [shot_of(pool.iloc[i].to_dict(), spec) for i in chosen]
-    put = partial(
-        encode_question, tokenizer, instruction=spec.instruction, shots=shots, first=first, room=room
-    )
-    made = _Flat()
-    for _, row in measured.iterrows():
-        question = question_of(row.to_dict(), spec)
-        spaced = [spec.delimiter + target for target in question.targets]
-        if spec.asks_by_option:
-            pairs = zip(question.contexts, spaced, strict=True)
-            encoded = [put(context=context, targets=[target]) for context, target in pairs]
-        else:
-            encoded = [put(context=question.contexts[0], targets=spaced)]
-        null = [
-            encode_pair(tokenizer, render(spec.null_prompt, row.to_dict()), target, first)
-            for target in spaced
-        ]
-        made.add(encoded, null, question.targets, int(row["example_id"]), question.right)
-    return made.asked()
-
-
-class _Flat:
+class Flat:
     """Collects questions into flat lists."""
 
     def __init__(self) -> None:
@@ -129,16 +80,16 @@ class _Flat:
         self.of: list[int] = []
         self.characters: list[int] = []
         self.ends = [0]
-        self.facts: list[tuple[int, int, int]] = []
+        self.facts: list[tuple[int, ...]] = []
         self.null_context: tuple[int, ...] = ()
 
     def add(
         self,
         encoded: Sequence[Encoded],
         null: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
-        texts: Sequence[str],
+        question: Question,
         example_id: int,
-        right: int,
+        flags: tuple[bool, bool],
     ) -> None:
         """Take up one question: its contexts with their targets, and each target after the null prompt."""
         for each in encoded:
@@ -151,9 +102,10 @@ class _Flat:
         )
         self.null_context = null[0][0]
         self.null += [target for _, target in null]
-        self.characters += [len(text) for text in texts]
+        self.characters += [len(text) for text in question.targets]
         self.ends.append(len(self.targets))
-        self.facts.append((example_id, right, max(each.lost_shots for each in encoded)))
+        lost = max(each.lost_shots for each in encoded)
+        self.facts.append((example_id, question.right, lost, *map(int, flags)))
 
     def asked(self) -> Asked:
         """All questions that were taken up."""
@@ -172,6 +124,8 @@ class _Flat:
             example_id=facts[0].contiguous(),
             right=facts[1].contiguous(),
             lost_shots=facts[2].contiguous(),
+            cut_evidence=facts[3].contiguous(),
+            no_evidence=facts[4].contiguous(),
         )
 
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+class TooLongError(ValueError):
+    """A question that does not fit even without its shots."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A context and its targets as token ids. lost_shots: how many shots had to go for it to fit."""
@@ -73,7 +77,7 @@ def encode_question(
     """Encode one context with its targets, and with as many of its shots as fit.
 
     targets: with the delimiter. room: tokens that context and longest target may take together. Whole shots go, the
-    first ones first, never the instruction or the question. ValueError where these alone do not fit.
+    first ones first, never the instruction or the question. TooLongError where these alone do not fit.
     """
     for lost in range(len(shots) + 1):
         text = instruction + "".join(shots[lost:]) + context
@@ -83,7 +87,7 @@ def encode_question(
             if len({before for before, _ in pairs}) > 1:
                 raise ValueError(f"the targets {list(targets)!r} do not begin with as many spaces")
             return Encoded(pairs[0][0], tuple(after for _, after in pairs), lost)
-    raise ValueError(
+    raise TooLongError(
         f"a question takes {taken} tokens without any shot; legal: up to {room}, which is what the checkpoint or "
         f"max_length leaves. It begins {text[:60]!r}"
     )

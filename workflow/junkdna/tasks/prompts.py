@@ -35,16 +35,14 @@ class PromptSpec:
     shots: int = 0
     separator: str = "\n\n"
     null_prompt: str = ""
+    options: int = 0
+    evidence: str | int = "all"
+    distance: int = 0
 
     @classmethod
     def from_mapping(cls, asked: Mapping[str, Any]) -> Self:
         """The spec in the keys of a task, which may hold more than the spec."""
         return cls(**{name: asked[name] for name in cls.__dataclass_fields__ if name in asked})
-
-    @property
-    def shows_options(self) -> bool:
-        """Whether the question names its options: then their number changes the question itself."""
-        return "options" in names_in(self.prompt)
 
     @property
     def asks_by_option(self) -> bool:
@@ -92,6 +90,23 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 @cache
 def _compiled(template: str) -> Template:
     return _SANDBOX.from_string(template)
+
+
+def keep_options(example: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """An example with `count` of its options, in their order, the right one among them.
+
+    Which wrong ones stay hangs on the example alone, and those of fewer options are some of those of more. ValueError
+    where there are not so many.
+    """
+    options, right = list(example["options"]), int(example["label"])
+    if count > len(options):
+        raise ValueError(f"options: found {count}; legal: up to {len(options)}, so many a question has")
+    places = np.arange(len(options))
+    ids = np.int64(example["example_id"]) ^ places
+    order = subset_order(ids, np.zeros(len(ids), dtype=np.int64), 0)
+    wrong = [int(place) for place in order if place != right]
+    kept = sorted([right, *wrong[: count - 1]])
+    return {**example, "options": [options[place] for place in kept], "label": kept.index(right)}
 
 
 def question_of(example: Mapping[str, Any], spec: PromptSpec) -> Question:
