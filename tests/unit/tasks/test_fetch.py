@@ -570,6 +570,32 @@ def test_choice(tmp_path, columns, path, answers):
     assert manifest["num_labels"] == 1
 
 
+def test_answers_among_the_names_that_each_row_gives_its_options(tmp_path):
+    """As in ARC, where some rows number their options and others letter them."""
+    rows = [{"text": ["x", "y", "z"], "label": ["1", "2", "3"]}, {"text": ["x", "y"], "label": ["A", "B"]}]
+    columns = {"q": ["what?", "who?"], "choices": rows, "answer": ["3", "A"]}
+    paths = {"text": "q", "options": "choices.text", "names": "choices.label", "label": "answer"}
+    table = from_files(tmp_path, columns, format="choice", columns=paths)[0]["train"].set_index("text")
+    assert table["label"].to_dict() == {"what?": 2, "who?": 0}
+    told = "columns.label: 1 of 2 rows of 'train' have an answer that is none of their names .*found 'C'; legal: A, B"
+    with pytest.raises(ValueError, match=told):
+        from_files(tmp_path, columns | {"answer": ["3", "C"]}, format="choice", columns=paths)
+    with pytest.raises(ValueError, match="1 of 2 rows of 'train' have no label"):
+        from_files(tmp_path, columns | {"answer": ["3", None]}, format="choice", columns=paths)
+
+
+def test_options_that_are_the_same_for_every_question(tmp_path):
+    columns = {"q": ["is it?", "was it?"], "answer": [True, False]}
+    entry = {
+        "columns": {"text": "q", "label": "answer"},
+        "labels": ["false", "true"],
+        "choices": ["no", "yes"],
+    }
+    table = from_files(tmp_path, columns, format="choice", **entry)[0]["train"].set_index("text")
+    assert table["options"].tolist() == [["no", "yes"]] * 2
+    assert table["label"].to_dict() == {"is it?": 1, "was it?": 0}
+
+
 def test_choices_that_are_none(tmp_path):
     columns = {"text": ["a", "b"], "options": [["x", "y"], ["x", "y"]], "label": ["1", "2"]}
     with pytest.raises(

@@ -13,7 +13,7 @@ COLUMNS = {
     "classification": (("text", "label"), ()),
     "pair": (("text", "text_pair", "label"), ()),
     "regression": (("text", "label"), ("text_pair",)),
-    "choice": (("text", "options", "label"), ("evidence",)),
+    "choice": (("text", "options", "label"), ("evidence", "names")),
     "generate": (("text", "answers"), ("evidence",)),
     "lm": (("text",), ()),
 }
@@ -175,6 +175,8 @@ def _evidence_problems(where: str, task: Mapping[str, Any]) -> list[str]:
 def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:
     form, columns = task["format"], task.get("columns", {})
     needed, allowed = COLUMNS[form]
+    if "choices" in task:
+        needed = tuple(column for column in needed if column != "options")
     lines = [
         f"{where}.columns.{column}: missing; legal: the name of the column (format {form} needs "
         f"{', '.join(needed)})"
@@ -186,6 +188,10 @@ def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:
             lines.append(
                 problem(f"{where}.columns", column, f"{', '.join(needed + allowed)} (format {form})")
             )
+    if "choices" in task and form != "choice":
+        lines.append(f"{where}.choices: found beside format {form}; legal: beside choice only")
+    if "names" in columns and "labels" in task:
+        lines.append(f"{where}.labels: found beside columns.names; legal: one of the two")
     if form in ("regression", "generate", "lm") and "labels" in task:
         lines.append(f"{where}.labels: found beside format {form}; legal: with classes or options only")
     if form in ("classification", "pair"):

@@ -10,7 +10,16 @@ from junkdna.study.problems import problem, raise_all
 from junkdna.study.train_share import percent_of
 
 # What decides the examples of a task.
-DATA_KEYS: tuple[str, ...] = ("columns", "format", "labels", "source", "splits", "subset", "subset_seed")
+DATA_KEYS: tuple[str, ...] = (
+    "choices",
+    "columns",
+    "format",
+    "labels",
+    "source",
+    "splits",
+    "subset",
+    "subset_seed",
+)
 DATA_KEYS += ("train_examples", "train_percent", "validation_examples", "version")
 # How a language model is asked the examples of a task, as it is; a task with a `prompt` is asked.
 ASK_KEYS: tuple[str, ...] = (

@@ -160,6 +160,26 @@ def indices(
     return np.array([place[word] for word in words], dtype=np.int64)
 
 
+def named_places(values: list[Any], names: list[Any], key: str, split: str) -> np.ndarray:
+    """Read answers as int64 places among the names of a row's own options (1, 2, ... in one, A, B, ... in another).
+
+    Raises ValueError for rows without an answer, and for one that is none of its row's names.
+    """
+    where = f"{key}.columns.label"
+    words = [_word(value) for value in values]
+    if missing := sum(not word for word in words):
+        raise ValueError(_without_label(missing, len(words), where, split))
+    rows = [[_word(name) for name in row] for row in names]
+    odd = [(word, row) for word, row in zip(words, rows, strict=True) if word not in row]
+    if odd:
+        word, row = odd[0]
+        raise ValueError(
+            f"{where}: {len(odd)} of {len(words)} rows of {split!r} have an answer that is none of their names (the "
+            f"first: found {word!r}; legal: {', '.join(row)})"
+        )
+    return np.array([row.index(word) for word, row in zip(words, rows, strict=True)], dtype=np.int64)
+
+
 def check_counting(values: list[Any], table: pd.DataFrame, key: str) -> None:
     """Refuse numbers as answers that nobody named and that may count from 1.
 

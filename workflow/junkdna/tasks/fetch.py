@@ -10,7 +10,17 @@ import numpy as np
 import pandas as pd
 
 from junkdna.study.train_share import percent_of
-from junkdna.tasks.columns import answers, check_counting, evidence, indices, numbers, options, pick, texts
+from junkdna.tasks.columns import (
+    answers,
+    check_counting,
+    evidence,
+    indices,
+    named_places,
+    numbers,
+    options,
+    pick,
+    texts,
+)
 from junkdna.tasks.sources import load_files, load_hub
 from junkdna.tasks.split_facts import count_answers, shared_examples
 
@@ -22,7 +32,7 @@ SPLITS = {"train": "train", "validation": "validation"}
 def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """Fetch the examples of a task: split -> table, and a manifest.
 
-    entry: a catalog entry of tasks (source, format, columns, splits, labels, train_examples, train_percent,
+    entry: a catalog entry of tasks (source, format, columns, splits, labels, choices, train_examples, train_percent,
     validation_examples, subset, subset_seed).
 
     Columns of a table: `fetch_columns.EXAMPLES`; the label is int64, of a regression float64. The rows
@@ -42,8 +52,12 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
     tables = {}
     counts: dict[str, dict[str, Any]] = {}
     for split, table in raw.items():
-        whole = normalise(table, form, columns, labels=names, classes=classes, key=key, split=split)
-        if form == "choice" and split == "train" and not names and "generate" not in entry["source"]:
+        same = entry.get("choices")
+        whole = normalise(
+            table, form, columns, labels=names, classes=classes, choices=same, key=key, split=split
+        )
+        counts_places = form == "choice" and not names and "names" not in columns
+        if counts_places and split == "train" and "generate" not in entry["source"]:
             check_counting(pick(table, columns["label"], key), whole, key)
         wanted = _subset_size(entry, split, len(whole), key)
         pool = whole.iloc[:wanted] if entry.get("subset") == "first" else whole
@@ -113,13 +127,15 @@ def normalise(
     *,
     labels: Sequence[str] | None,
     classes: Sequence[str] | None,
+    choices: Sequence[str] | None = None,
     key: str,
     split: str,
 ) -> pd.DataFrame:
     """Bring raw rows into the columns of `fetch_task`, in the order in which they come.
 
     labels: names of the classes or options in the order of their numbers. classes: the source's own names,
-    where it numbers its labels. Empty texts are legal; a missing text or label is an error that counts them.
+    where it numbers its labels. choices: the options of every question, where they are the same. Empty texts are
+    legal; a missing text or label is an error that counts them.
     """
     if table.empty:
         raise ValueError(f"{key}.source: split {split!r} has no rows")
@@ -131,7 +147,11 @@ def normalise(
     if "evidence" in columns:
         parts["evidence"] = evidence(table, columns["evidence"], f"{key}.columns.evidence", split)
     if form == "choice":
-        parts["options"] = options(table, columns["options"], f"{key}.columns.options", split)
+        parts["options"] = (
+            [list(choices)] * len(table)
+            if choices
+            else options(table, columns["options"], f"{key}.columns.options", split)
+        )
     if form == "generate":
         parts["answers"] = answers(table, columns["answers"], f"{key}.columns.answers", split)
     values = [] if form in UNLABELLED else pick(table, columns["label"], f"{key}.columns.label")
@@ -139,6 +159,9 @@ def normalise(
         parts["label"] = np.zeros(len(table), dtype=np.int64)
     elif form == "regression":
         parts["label"] = numbers(values, f"{key}.columns.label", split)
+    elif "names" in columns:
+        names = pick(table, columns["names"], f"{key}.columns.names")
+        parts["label"] = named_places(list(values), names, key, split)
     else:
         parts["label"] = indices(values, labels, classes, letters=form == "choice", key=key, split=split)
     if form == "choice":
