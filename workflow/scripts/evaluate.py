@@ -25,7 +25,7 @@ result = ask_model(
     AskedRun(
         checkpoint=Path(paths.manifest).parent,
         asked=read_asked(paths.asked),
-        gold=examples["answers"].tolist() if "answers" in examples else None,
+        gold=None if "options" in examples else examples["answers"].tolist(),
         recipe=params.recipe,
         regime=run["regime"],
         how=AnswerSpec.from_mapping(params.asked),

@@ -177,6 +177,9 @@ def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:
     needed, allowed = COLUMNS[form]
     if "choices" in task:
         needed = tuple(column for column in needed if column != "options")
+    if "distractors" in task:
+        # A free question, to which options are made.
+        needed, allowed = COLUMNS["generate"]
     lines = [
         f"{where}.columns.{column}: missing; legal: the name of the column (format {form} needs "
         f"{', '.join(needed)})"
@@ -188,8 +191,11 @@ def _column_problems(where: str, task: Mapping[str, Any]) -> list[str]:
             lines.append(
                 problem(f"{where}.columns", column, f"{', '.join(needed + allowed)} (format {form})")
             )
-    if "choices" in task and form != "choice":
-        lines.append(f"{where}.choices: found beside format {form}; legal: beside choice only")
+    made = [key for key in ("choices", "distractors") if key in task]
+    if form != "choice":
+        lines += [f"{where}.{key}: found beside format {form}; legal: beside choice only" for key in made]
+    if len(made) > 1 or ("distractors" in task and "labels" in task):
+        lines.append(f"{where}.distractors: found beside choices or labels; legal: without them")
     if "names" in columns and "labels" in task:
         lines.append(f"{where}.labels: found beside columns.names; legal: one of the two")
     if form in ("regression", "generate", "lm") and "labels" in task:

@@ -13,14 +13,14 @@ from junkdna.study.train_share import percent_of
 DATA_KEYS: tuple[str, ...] = (
     "choices",
     "columns",
+    "distractors",
     "format",
     "labels",
     "source",
     "splits",
     "subset",
-    "subset_seed",
 )
-DATA_KEYS += ("train_examples", "train_percent", "validation_examples", "version")
+DATA_KEYS += ("subset_seed", "train_examples", "train_percent", "validation_examples", "version")
 # How a language model is asked the examples of a task, as it is; a task with a `prompt` is asked.
 ASK_KEYS: tuple[str, ...] = (
     "add_bos",

@@ -21,6 +21,7 @@ from junkdna.tasks.columns import (
     pick,
     texts,
 )
+from junkdna.tasks.distractors import with_distractors
 from junkdna.tasks.sources import load_files, load_hub
 from junkdna.tasks.split_facts import count_answers, shared_examples
 
@@ -32,8 +33,8 @@ SPLITS = {"train": "train", "validation": "validation"}
 def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """Fetch the examples of a task: split -> table, and a manifest.
 
-    entry: a catalog entry of tasks (source, format, columns, splits, labels, choices, train_examples, train_percent,
-    validation_examples, subset, subset_seed).
+    entry: a catalog entry of tasks (source, format, columns, splits, labels, choices, distractors, train_examples,
+    train_percent, validation_examples, subset, subset_seed).
 
     Columns of a table: `fetch_columns.EXAMPLES`; the label is int64, of a regression float64. The rows
     stand in the order of `subset_order`, so a table does not depend on the order of its source, and a smaller subset
@@ -56,9 +57,11 @@ def fetch_task(entry: Mapping[str, Any], *, name: str) -> tuple[dict[str, pd.Dat
         whole = normalise(
             table, form, columns, labels=names, classes=classes, choices=same, key=key, split=split
         )
-        counts_places = form == "choice" and not names and "names" not in columns
+        counts_places = form == "choice" and not names and not {"names", "answers"} & set(columns)
         if counts_places and split == "train" and "generate" not in entry["source"]:
             check_counting(pick(table, columns["label"], key), whole, key)
+        if count := entry.get("distractors"):
+            whole = with_distractors(whole, count, key, split)
         wanted = _subset_size(entry, split, len(whole), key)
         pool = whole.iloc[:wanted] if entry.get("subset") == "first" else whole
         strata = pool["label"].to_numpy() if form in CLASSES else np.zeros(len(pool), dtype=np.int64)
@@ -146,16 +149,17 @@ def normalise(
             parts[part] = texts(pick(table, columns[part], where), columns[part], where, split)
     if "evidence" in columns:
         parts["evidence"] = evidence(table, columns["evidence"], f"{key}.columns.evidence", split)
-    if form == "choice":
+    free = "answers" in columns
+    if form == "choice" and not free:
         parts["options"] = (
             [list(choices)] * len(table)
             if choices
             else options(table, columns["options"], f"{key}.columns.options", split)
         )
-    if form == "generate":
+    if free:
         parts["answers"] = answers(table, columns["answers"], f"{key}.columns.answers", split)
-    values = [] if form in UNLABELLED else pick(table, columns["label"], f"{key}.columns.label")
-    if form in UNLABELLED:
+    values = [] if free or form in UNLABELLED else pick(table, columns["label"], f"{key}.columns.label")
+    if free or form in UNLABELLED:
         parts["label"] = np.zeros(len(table), dtype=np.int64)
     elif form == "regression":
         parts["label"] = numbers(values, f"{key}.columns.label", split)
@@ -164,7 +168,7 @@ def normalise(
         parts["label"] = named_places(list(values), names, key, split)
     else:
         parts["label"] = indices(values, labels, classes, letters=form == "choice", key=key, split=split)
-    if form == "choice":
+    if form == "choice" and not free:
         over = [i for i, row in zip(parts["label"], parts["options"], strict=True) if i >= len(row)]
         if over:
             raise ValueError(

@@ -12,7 +12,7 @@ EXAMPLES = {
         kind="list", meaning="the texts to choose from, two or more", optional="the format is not `choice`"
     ),
     "answers": Column(
-        kind="list", meaning="the right answers, one or more", optional="the format is not `generate`"
+        kind="list", meaning="the right answers, one or more", optional="the questions are not free ones"
     ),
     "evidence": replace(
         text("what a prompt may show beside the question"), optional="the task names no such column"
