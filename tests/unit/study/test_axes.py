@@ -146,6 +146,8 @@ def test_how_a_task_is_asked_may_vary(vary, values, slugs):
     assert config["axes"]["varied"]["tasks"] == slugs
     assert [config["tasks"][slug][vary] for slug in slugs] == values
     assert repr(check(config, SCHEMA)) == repr(config)
+    runs = valid_runs(config)
+    assert valid_runs(check(used_parts(config, runs), SCHEMA)) == runs
 
 
 def test_a_distance_is_behind_a_sentence():

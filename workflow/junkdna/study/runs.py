@@ -147,7 +147,9 @@ def used_parts(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> 
     checkpoints = {run["checkpoint"] for run in runs}
     axes = set(config["study"]["axes"])
     tasks = {*study_tasks(config), config["calibration"].get("task")}
+    # A task that one run with all its options serves hangs on that run, and a varied axis on the task that varies.
     tasks |= {config["tasks"][task].get("options_of") for task in study_tasks(config)}
+    tasks |= {config["axes"][axis].get("task") for axis in axes}
     keep = {"checkpoints": checkpoints, "tasks": tasks, "axes": axes}
     return {
         section: {name: entry for name, entry in content.items() if name in keep[section]}
