@@ -282,6 +282,9 @@ def test_drops_are_paired_with_the_dense_run_of_the_seed(study):
     assert row["drop"] == pytest.approx(dense["correct"].mean() - own["correct"].mean(), abs=1e-6)
     assert row["relative_drop"] == pytest.approx(row["drop"] / dense["correct"].mean(), abs=1e-6)
     assert row["flips"] == pytest.approx((dense["correct"] != own["correct"]).mean())
+    assert row["lost"] == pytest.approx((dense["correct"] & ~own["correct"]).mean())
+    assert row["gained"] == pytest.approx((own["correct"] & ~dense["correct"]).mean())
+    assert row["lost"] - row["gained"] == pytest.approx(row["drop"])
     assert row["drop_low"] <= row["drop"] <= row["drop_high"]
     assert of(drops, task="similarity")["flips"].isna().all()
 

@@ -39,7 +39,8 @@ SELECTIONS = {
 }
 # What the selection of N:M recipes starts with; M follows.
 PATTERN = "N:"
-CLASS_METRICS = ("accuracy", "mcc", "f1")
+# By which an answer is right or wrong, and nothing between.
+RIGHT_OR_WRONG = ("accuracy", "mcc", "f1", "exact-match", "number")
 # A correlation that one class or number throughout cannot have is 0 by convention, in every resample too.
 CORRELATIONS = ("mcc", "pearson", "spearman")
 
@@ -133,15 +134,17 @@ def drops_table(
     )[at]
     table["retention"] = retention[:, 0].astype(float)
     table["retention_low"], table["retention_high"] = interval(retention, replicates)
-    table["flips"] = np.where(reference, _flips(runs, stacks)[at], np.nan)
+    lost, gained = (np.where(reference, each[at], np.nan) for each in _transitions(runs, stacks))
+    table["flips"], table["lost"], table["gained"] = lost + gained, lost, gained
     return table
 
 
-def _flips(runs: pd.DataFrame, stacks: Mapping[str, Stack]) -> np.ndarray:
-    flips = np.full(len(runs), np.nan)
+def _transitions(runs: pd.DataFrame, stacks: Mapping[str, Stack]) -> tuple[np.ndarray, np.ndarray]:
+    """Of each run the shares of examples that only its twin, and that only it answers rightly; NaN without answers."""
+    lost, gained = np.full(len(runs), np.nan), np.full(len(runs), np.nan)
     twins = runs["dense_row"].to_numpy()
     for stack in stacks.values():
-        if runs["metric"].iloc[stack.row[0]] not in CLASS_METRICS:
+        if runs["metric"].iloc[stack.row[0]] not in RIGHT_OR_WRONG:
             continue
         correct = stack.prediction == stack.target
         place = {row: index for index, row in enumerate(stack.row)}
@@ -149,8 +152,9 @@ def _flips(runs: pd.DataFrame, stacks: Mapping[str, Stack]) -> np.ndarray:
             row for row in stack.row[stack.finite] if twins[row] >= 0 and stack.finite[place[twins[row]]]
         ]
         for row in known:
-            flips[row] = np.mean(correct[place[row]] != correct[place[twins[row]]])
-    return flips
+            own, whole = correct[place[row]], correct[place[twins[row]]]
+            lost[row], gained[row] = np.mean(whole & ~own), np.mean(own & ~whole)
+    return lost, gained
 
 
 def _selection(recipes: Mapping[str, Mapping[str, Any]], recipe: str) -> str:

@@ -76,6 +76,7 @@ RUNS = {
 }
 NO_TWIN_SCORE = "a prediction or a loss of the twin is no finite number"
 NO_REFERENCE = f"the twin is not `trained`, or {NO_SCORE}"
+PARTLY = f"answers are not just right or wrong (regression, running text, F1 of words), {NO_REFERENCE}"
 DROPS = {
     **KEYS,
     **{name: RUNS[name] for name in ("family", "level", "selection", "metric", "chance", "score")},
@@ -100,8 +101,10 @@ DROPS = {
     ),
     "flips": share(
         "examples that only one of the two answers rightly (Dutta et al. 2024, Accuracy is not all you need)",
-        missing=f"no answer is right or wrong (regression, running text), {NO_REFERENCE}",
+        missing=PARTLY,
     ),
+    "lost": share("examples that only the dense run answers rightly", missing=PARTLY),
+    "gained": share("examples that only the compressed run answers rightly", missing=PARTLY),
 }
 TABLES = (
     Table(names=("runs",), row="a run of the study, in the order of the config", columns=RUNS),
