@@ -39,8 +39,8 @@ FOLDERS = {
 }
 # Chapters of docs/tables.md, and the tables in each.
 CHAPTERS = {
-    "Tables of a study": "runs drops cells curves equal_terms claims difficulty agreement orders strata connectivity "
-    "replication replication-summary",
+    "Tables of a study": "runs drops cells curves equal_terms claims score_rules answer_kinds examples difficulty "
+    "agreement orders strata connectivity replication replication-summary",
     "Files of a run": "metrics predictions history confidences",
     "Files of a path between two solutions": "path losses",
     "Data of a task": "train",

@@ -57,6 +57,8 @@ FIGURES = figure_names.figure_names(config, RUNS)
 # What is asked of a language model as it is, what is read off such a run, and what has classes.
 ASKED = [name for name, task in USED["tasks"].items() if tasks.is_asked(task) and "options_of" not in task]
 FEWER = [name for name, task in USED["tasks"].items() if "options_of" in task]
+ANSWERING = [run for run in RUNS if run["task"] in ASKED]
+ANSWERED = list(dict.fromkeys(run["task"] for run in ANSWERING))
 LABELLED = [name for name, task in USED["tasks"].items() if task["format"] in ("classification", "pair")]
 # What the files at `source.path` hold, and with what each file of the study is made, in short hashes.
 LOCAL = local_hashes.local_hashes(USED, Path("resources/local-files.json"))
@@ -88,6 +90,8 @@ def nulls_of_study():
 
 def evidence_for(wildcards):
     """The tables that a figure of the evidence shows."""
+    if wildcards.evidence == "answers":
+        return {"kinds": rules.gather_answers.output.answer_kinds}
     if wildcards.evidence == "claims":
         return {"claims": rules.aggregate_runs.output.claims}
     if wildcards.evidence == "difficulty":

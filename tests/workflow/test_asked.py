@@ -106,6 +106,21 @@ def test_all_runs_of_a_seed_are_asked_the_same_and_keep_every_score(asked):
     ]  # fmt: skip
 
 
+def test_what_was_answered_stands_in_tables_and_on_the_page(asked):
+    tables = asked / "results/tables/asked"
+    for name in ("score_rules", "answer_kinds", "examples"):
+        table = read_table(tables / f"{name}.parquet")
+        assert len(table) and untrue(name, table) == [] and (tables / f"{name}.csv").stat().st_size
+    rules = read_table(tables / "score_rules.parquet")
+    runs = read_table(tables / "runs.parquet").set_index(["task", "recipe", "seed"])
+    for row in rules[rules["chosen"]].itertuples():
+        assert row.accuracy == pytest.approx(runs.loc[(row.task, row.recipe, row.seed), "score"])
+    page = (asked / "results/report/asked/index.html").read_text()
+    for title in ("By every score rule", "Free answers", "Ten questions", "What free answers turned out as"):
+        assert title in page, title
+    assert (asked / "results/figures/asked/answers.png").stat().st_size
+
+
 def test_fewer_options_are_read_off_the_run_with_all(asked):
     for recipe, regime in (("dense", "dense"), ("magnitude-u50", "zero-shot")):
         whole, fewer = (

@@ -50,7 +50,7 @@ rule plot_evidence:
     benchmark:
         "benchmarks/runs/plot_evidence/{study}/{evidence}.tsv"
     wildcard_constraints:
-        evidence="claims|difficulty|connectivity",
+        evidence="claims|difficulty|connectivity|answers",
     conda:
         "../../envs/report.yaml"
     resources:

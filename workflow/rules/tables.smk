@@ -1,6 +1,7 @@
 """Tables: all runs of the study as tidy data, with an interval on every number.
 
-Needs runs. Gives results/tables/{study}/{runs,drops,cells,curves,equal_terms,claims}.parquet, with CSV of the small ones.
+Needs runs. Gives results/tables/{study}/{runs,drops,cells,curves,equal_terms,claims}.parquet, and of asked tasks
+{score_rules,answer_kinds,examples}.parquet, with CSV of the small ones.
 """
 
 
@@ -47,3 +48,38 @@ rule aggregate_runs:
         "Aggregating the runs of {wildcards.study}"
     script:
         "../scripts/aggregate_runs.py"
+
+
+# What a language model answered that was asked: by every score rule, in free text, a few questions in full.
+rule gather_answers:
+    input:
+        metrics=for_runs(rules.finetune.output.metrics, where=ANSWERING),
+        predictions=for_runs(rules.finetune.output.predictions, where=ANSWERING),
+        questions=expand(rules.fetch_task.output.validation, task=ANSWERED),
+    output:
+        score_rules="results/tables/{study}/score_rules.parquet",
+        answer_kinds="results/tables/{study}/answer_kinds.parquet",
+        examples="results/tables/{study}/examples.parquet",
+        score_rules_csv="results/tables/{study}/score_rules.csv",
+        answer_kinds_csv="results/tables/{study}/answer_kinds.csv",
+        examples_csv="results/tables/{study}/examples.csv",
+    log:
+        "logs/gather_answers/{study}.log",
+    benchmark:
+        "benchmarks/runs/gather_answers/{study}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        runs=ANSWERING,
+        tasks=ANSWERED,
+        rules={task: config["tasks"][task].get("score", "") for task in ANSWERED},
+        made=MADE_STUDY,
+        parts=config_hashes.parts_of(MADE, ANSWERING),
+        code=code_digest("gather_answers"),
+    message:
+        "Gathering the answers of {wildcards.study}"
+    script:
+        "../scripts/gather_answers.py"

@@ -1,4 +1,4 @@
-"""Draw the figure of the claims, of difficulty, or of the paths between solutions."""
+"""Draw the figure of the claims, of difficulty, of free answers, or of the paths between solutions."""
 
 from junkdna.jobs import script
 
@@ -6,6 +6,7 @@ script.start()
 
 import pandas as pd
 
+from junkdna.figures.answers import answers_figure
 from junkdna.figures.claims import claims_figure, difficulty_figure
 from junkdna.figures.style import save
 from junkdna.figures.training import path_figure
@@ -19,6 +20,8 @@ if params.figure == "claims":
 elif params.figure == "difficulty":
     difficulty, curves = read_table(given.difficulty), read_table(given.curves)
     chart = difficulty_figure(difficulty, curves, params.tasks, title="Do harder tasks fall first?")
+elif params.figure == "answers":
+    chart = answers_figure(read_table(given.kinds), title="What free answers turned out as")
 else:
     walked = zip(given.paths, params.connected, strict=True)
     paths = pd.concat([read_table(path).assign(**run) for path, run in walked], ignore_index=True)

@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from junkdna.claims.verdicts import summarise
+from junkdna.report.answers import answer_kind_rows, example_rows, score_rule_rows
 from junkdna.report.tables import (
     barrier_rows,
     cell_rows,
@@ -55,6 +56,23 @@ EXTRA = {
         "What each level of pruning and quantization costs the tasks of an axis: bits a weight, mean loss of "
         "retention, and how much more of it is lost with each step of the axis, in points",
         equal_terms_rows,
+    ),
+    "score_rules": (
+        "By every score rule",
+        "How often the right option is chosen, by each rule that compares options; mean over seeds. A star: the "
+        "rule of the task, set before the runs. A verdict that another rule would turn is to be doubted",
+        score_rule_rows,
+    ),
+    "answer_kinds": (
+        "Free answers",
+        "What they turned out as, in % of the questions; mean over seeds. Unfinished: cut at max_new_tokens",
+        answer_kind_rows,
+    ),
+    "examples": (
+        "Ten questions",
+        "The first ten questions of each task, with the answers of the dense model and of the highest level of each "
+        "family; a tick where the answer is right",
+        example_rows,
     ),
     "strata": (
         "Hard examples within a task",

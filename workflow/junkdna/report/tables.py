@@ -1,6 +1,6 @@
 """The tables of the report, as headers and formatted rows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def cell_rows(cells: pd.DataFrame) -> dict[str, Any]:
             f"perplexity{end}": np.exp(-cells[f"score_trained{of}"].where(likely)) for end, of in ends.items()
         }
         columns["perplexity"] = _intervals(cells.assign(**made), "perplexity", 1, ".2f")
-    return _table(columns)
+    return rows_of(columns)
 
 
 def run_rows(runs: pd.DataFrame) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def run_rows(runs: pd.DataFrame) -> dict[str, Any]:
         "examples/s": _numbers(runs["examples_per_second"], ".0f"),
         "peak MB": _numbers(runs["peak_memory_mb"], ".0f"),
     }
-    return _table(columns)
+    return rows_of(columns)
 
 
 def curve_rows(curves: pd.DataFrame) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def curve_rows(curves: pd.DataFrame) -> dict[str, Any]:
     columns["levels"] = _numbers(curves["n_levels"], ".0f")
     columns["runs"] = _numbers(curves["n_runs"], ".0f")
     columns["failed"] = _numbers(curves["n_failed"], ".0f")
-    return _table(columns)
+    return rows_of(columns)
 
 
 def _level(row: Mapping[str, Any], name: str) -> str:
@@ -110,7 +110,7 @@ def difficulty_rows(difficulty: pd.DataFrame) -> dict[str, Any]:
     for measure in dict.fromkeys(known["measure"]):
         side = "\N{UPWARDS ARROW}" if units.loc[measure, "harder"] > 0 else "\N{DOWNWARDS ARROW}"
         columns[f"{measure} {side}, {units.loc[measure, 'unit']}"] = wide[measure]
-    return _table(columns)
+    return rows_of(columns)
 
 
 def order_rows(orders: pd.DataFrame) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def order_rows(orders: pd.DataFrame) -> dict[str, Any]:
         orders.rename(columns={"low": "difference_low", "high": "difference_high"}), "difference", 1, ".3g"
     )
     columns["share of resamples"] = _numbers(orders["share"], ".0%")
-    return _table(columns)
+    return rows_of(columns)
 
 
 def equal_terms_rows(terms: pd.DataFrame) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def equal_terms_rows(terms: pd.DataFrame) -> dict[str, Any]:
     columns["seeds"] = _numbers(terms["n_seeds"], ".0f")
     columns["damage"] = _intervals(terms, "damage", 100, ".1f")
     columns["separation"] = _intervals(terms, "separation", 100, ".1f")
-    return _table(columns)
+    return rows_of(columns)
 
 
 def strata_rows(strata: pd.DataFrame) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def strata_rows(strata: pd.DataFrame) -> dict[str, Any]:
     columns["drop"] = _intervals(strata, "drop", 1, ".3f")
     columns["rise of the loss, nats"] = _intervals(strata, "loss_rise", 1, ".3f")
     columns["note"] = strata["note"]
-    return _table(columns)
+    return rows_of(columns)
 
 
 def barrier_rows(connectivity: pd.DataFrame) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def barrier_rows(connectivity: pd.DataFrame) -> dict[str, Any]:
     columns["at alpha"] = _numbers(connectivity["barrier_alpha"], ".2f")
     columns["barrier, score"] = _intervals(connectivity, "score_barrier", 1, ".3f")
     columns["metric"] = connectivity["metric"]
-    return _table(columns)
+    return rows_of(columns)
 
 
 def replication_rows(summary: pd.DataFrame) -> dict[str, Any]:
@@ -166,11 +166,12 @@ def replication_rows(summary: pd.DataFrame) -> dict[str, Any]:
         columns[name.replace("_", " ")] = (
             _numbers(summary[name], ".3g") if numeric else summary[name].map(str)
         )
-    return _table(columns)
+    return rows_of(columns)
 
 
-def _table(columns: Mapping[str, Any]) -> dict[str, Any]:
-    header = [{"name": name, "numeric": name not in TEXT} for name in columns]
+def rows_of(columns: Mapping[str, Any], text: Collection[str] = TEXT) -> dict[str, Any]:
+    """Header and rows of a table, from its formatted columns; `text` names those that are no numbers."""
+    header = [{"name": name, "numeric": name not in text} for name in columns]
     return {"header": header, "rows": list(zip(*columns.values(), strict=True))}
 
 

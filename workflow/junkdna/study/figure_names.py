@@ -8,7 +8,7 @@ from typing import Any
 
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.regimes import CURVED
-from junkdna.study.tasks import study_tasks
+from junkdna.study.tasks import is_asked, study_tasks
 
 
 def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -16,8 +16,8 @@ def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -
 
     `claims` and `difficulty`, of an axis those that its runs can fill (`performance-`, `regimes-`; `equal-bytes-` and
     `equal-damage-` where it is both pruned and quantized; `budget-` where it varies the budget), `perplexity-` of each
-    task of running text, `connectivity`,
-    `replication-` those in `study.replicates`, and `dense`.
+    task of running text, `answers` where there are free ones, `connectivity`, `replication-` those in
+    `study.replicates`, and `dense`.
     """
     names = ["claims"]
     methods = {slug: recipe["method"] for slug, recipe in expand_recipes(config["sweeps"]).items()}
@@ -34,5 +34,9 @@ def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -
             names += [f"equal-bytes-{axis}", f"equal-damage-{axis}"]
     likely = [task for task in study_tasks(config) if config["tasks"][task]["format"] == "lm"]
     names += [f"perplexity-{task}" for task in likely]
-    names += ["difficulty"] + ["connectivity"] * bool(config["study"]["mode_connectivity"])
+    answered = {run["task"] for run in runs}
+    free = any(is_asked(task) and task["format"] == "generate" for task in map(config["tasks"].get, answered))
+    names += (
+        ["answers"] * free + ["difficulty"] + ["connectivity"] * bool(config["study"]["mode_connectivity"])
+    )
     return [*names, *(f"replication-{figure}" for figure in config["study"]["replicates"]), "dense"]
