@@ -89,6 +89,14 @@ def test_a_run_of_a_compressed_model(checkpoint, asked):
         ask_model(run_of(checkpoint, asked, recipe=PRUNED, regime="sparse"))
 
 
+def test_weights_are_held_once_in_the_dtype_of_the_forward_pass(checkpoint, asked):
+    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        result = ask_model(run_of(checkpoint, asked, precision=precision))
+        assert {parameter.dtype for parameter in result.model.parameters()} == {dtype}
+        assert result.facts["precision"] == precision
+        assert np.isfinite(result.predictions["loss"]).all()
+
+
 def test_scores_that_are_no_numbers_choose_nothing(checkpoint, asked):
     model = load_causal(checkpoint)
     model.lm_head.weight.data[7] = float("nan")

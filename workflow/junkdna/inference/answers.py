@@ -75,10 +75,10 @@ def ask_model(run: AskedRun) -> Result:
     ValueError for a regime that trains, and for a recipe, regime or mask that do not fit each other or the checkpoint.
     """
     start = time.perf_counter()
-    model, applied = load_compressed(
-        load_causal, run.checkpoint, run.recipe, run.regime, run.compressed, run.device
-    )
     precision = choose_precision(run.precision, run.device)
+    model, applied = load_compressed(
+        load_causal, run.checkpoint, run.recipe, run.regime, run.compressed, run.device, precision
+    )
     loaded = time.perf_counter()
     if run.gold is None:
         predictions = choose_options(model, run.asked, run.how.score, precision)

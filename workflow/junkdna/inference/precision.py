@@ -21,6 +21,11 @@ def choose_precision(precision: str, device: torch.device) -> str:
     return precision
 
 
+def weights_dtype(precision: str) -> torch.dtype:
+    """The dtype of the weights of a model that does not train: that of the forward pass, so one copy is enough."""
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """Return the context of a forward pass in `precision` ("bf16" or "fp32")."""
     return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()

@@ -36,10 +36,10 @@ def evaluate(run: Run) -> Result:
     trains, and for a recipe, regime or mask that do not fit each other or the checkpoint.
     """
     start, device = time.perf_counter(), run.device
-    model, applied = load_compressed(
-        load_causal, run.checkpoint, run.recipe, run.regime, run.compressed, device
-    )
     precision = choose_precision(run.spec.precision, device)
+    model, applied = load_compressed(
+        load_causal, run.checkpoint, run.recipe, run.regime, run.compressed, device, precision
+    )
     check_tokens(model, run.validation)
     data = load_data(run.validation, device)
     loaded = time.perf_counter()

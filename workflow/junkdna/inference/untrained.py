@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from junkdna.compression.compressed import Compressed
-from junkdna.inference.precision import peak_memory_mb
+from junkdna.inference.precision import peak_memory_mb, weights_dtype
 from junkdna.inference.result import Result
 from junkdna.models.compressed import Applied, apply_recipe, body_footprint
 from junkdna.models.load import on_device
@@ -20,21 +20,25 @@ HISTORY = ("step", "epoch", "loss", "learning_rate", "examples_per_second", "spa
 
 
 def load_compressed(
-    load: Callable[[Path], PreTrainedModel],
+    load: Callable[..., PreTrainedModel],
     checkpoint: Path,
     recipe: Mapping[str, Any],
     regime: str,
     compressed: Compressed,
     device: torch.device,
+    precision: str,
 ) -> tuple[PreTrainedModel, Applied]:
-    """Load a checkpoint and apply a recipe to it. ValueError for a regime that trains, and for what does not fit."""
+    """Load a checkpoint and apply a recipe to it, in place and in the dtype of `precision` ("bf16" or "fp32").
+
+    ValueError for a regime that trains, and for what does not fit.
+    """
     check_pair(recipe, regime)
     # The dense run of such a task, too, is the checkpoint as it is.
     if regime != "dense" and REGIMES[regime].moves != "nothing":
         raise ValueError(
             f"regime: {regime!r} trains, and a task that has no head has nothing to train; legal: zero-shot, dense"
         )
-    model = on_device(load(checkpoint), device)
+    model = on_device(load(checkpoint, dtype=weights_dtype(precision)), device)
     return model, apply_recipe(model, recipe, compressed)
 
 
