@@ -31,6 +31,7 @@ include: "workflow/rules/difficulty.smk"
 include: "workflow/rules/replication.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/start.smk"
 
