@@ -130,9 +130,8 @@ def hard_nulls(studies: int) -> list[Setting]:
         (hard_fails("70/30", always=always, quantized=True), {"spread": "uninformed"})
         for always in (True, False)
     ]
-    cells = {"tables": ("cells",)}
-    cases += [(random_positions(), {"examples": number, **cells}) for number in (100, 240)]
-    cases += [(near_chance(share, lost=True), cells) for share in (0.15, 0.22, 0.3)]
+    cases += [(random_positions(), {"examples": number}) for number in (100, 240)]
+    cases += [(near_chance(share, lost=True), {}) for share in (0.15, 0.22, 0.3)]
     cases += [(near_chance(share, lost=False), {"margin": 0.0}) for share in (0.15, 0.22, 0.3)]
     every = ({}, {"damages": GAP}, {"damages": APART})
     cases += [(curved(shape, 0.0, **more), {}) for shape in (hump, late) for more in every]
@@ -141,11 +140,11 @@ def hard_nulls(studies: int) -> list[Setting]:
     cases += [(twins_fail(number), {}) for number in (None, 1)]
     cases += [(all_fail(rate), {"spread": way}) for rate in (0.2, 0.6) for way in ("usual", "uninformed")]
     cases += [(all_fail(0.0), {})]
-    cases += [(same, {"spread": spread, **cells}) for spread in ("heavy", "paired")]
+    cases += [(same, {"spread": spread}) for spread in ("heavy", "paired")]
     cases += [(nothing, {"spread": spread, "margin": 0.0}) for spread in ("heavy", "paired")]
     cases += [(spread_apart(lost=True), {"spread": spread}) for spread in ("usual", "heavy")]
     cases += [(spread_apart(lost=False), {"spread": spread, "margin": 0.0}) for spread in ("usual", "heavy")]
-    cases += [(unequal_classes(kind), cells) for kind in ("70/30", "90/10", "90/10 by mcc")]
+    cases += [(unequal_classes(kind), {}) for kind in ("70/30", "90/10", "90/10 by mcc")]
     cases += [(hard_fails("70/30"), {"spread": way}) for way in ("diverged", "mixed")]
     return [
         Setting(part="hard", scenario=scenario, seeds=seeds, studies=studies, **more)
