@@ -134,7 +134,8 @@ def difficulty_table(difficulty: pd.DataFrame) -> str:
             else "{value:.3g} [{low:.3g}, {high:.3g}]".format(**held.loc[task]).replace("-", MINUS)
             for task in tasks
         ]  # fmt: skip
-        rows.append([measure, held["unit"].iloc[0], held["harder"].iloc[0], *values])
+        side = "larger" if held["harder"].iloc[0] > 0 else "smaller"
+        rows.append([measure, held["unit"].iloc[0], side, *values])
     return table(["measure", "unit", "harder is", *tasks], rows, len(tasks))
 
 

@@ -138,6 +138,22 @@ def test_ours_is_the_ratio_of_means_over_all_runs_collapsed_ones_too(study):
     ]
 
 
+def test_a_score_of_constant_runs_has_no_interval_and_meets_nothing(values):
+    """The correlation of one class throughout is 0 by convention: no value of the paper lies in 0 [0, 0]."""
+    runs = grid(tasks=("deduction",), extra=())
+    collapse = [("magnitude-u80", "deduction", "sparse", seed) for seed in (1, 2, 3)]
+    table, described = compare(values, runs, figures=FIGURES[:1], collapse=collapse)
+    became = described[described["recipe"] == "magnitude-u80"]["outcome"]
+    assert (became == "constant").all()
+    row = table[table["recipe"] == "magnitude-u80"].iloc[0]
+    assert row["percent"] == row["retention"] == 0
+    for name in ("percent", "retention"):
+        ends = [f"{name}_{end}" for end in ("low", "high", "difference_low", "difference_high", "z")]
+        assert row[ends].isna().all() and pd.isna(row[f"{name}_inside"])
+    others = table[table["recipe"] != "magnitude-u80"]
+    assert (others["percent_low"] < others["percent_high"]).all() and others["percent_inside"].notna().all()
+
+
 def test_theirs_are_the_plotted_values_and_their_recovered_scores(study, values):
     table, _ = study
     row = table.query("figure == 'across-tasks-unstructured' and task == 'keyword' and level == 80").iloc[0]

@@ -21,6 +21,7 @@ from scipy.special import stdtrit
 from junkdna.statistics.bootstrap import Replicates, interval, mean_over_seeds, seed_weights, variance_parts
 from junkdna.tables.predictions import Draws
 from junkdna.tables.retention import is_dense
+from junkdna.tables.runs import CORRELATIONS
 
 CELL = ["checkpoint", "recipe", "task", "regime"]
 # What a point of ours and a point of the paper must share.
@@ -132,6 +133,8 @@ def _our_cells(
         excess, room = (
             mean_over_seeds(draws.excess[at], seeds, weights) for at in (group.index, group["dense_row"])
         )
+        if first["metric"] in CORRELATIONS and (group["outcome"] == "constant").all():
+            score[1:] = excess[1:] = np.nan  # a 0 by convention has no spread
         # As in the other tables: nothing can be retained of a dense score that is not clearly above the floor.
         low, _ = interval(dense, replicates)
         measured["percent"].append(100 * score / np.where((dense > 0) & (low > 0), dense, np.nan))
