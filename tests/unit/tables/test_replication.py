@@ -150,6 +150,12 @@ def test_a_score_of_constant_runs_has_no_interval_and_meets_nothing(values):
     for name in ("percent", "retention"):
         ends = [f"{name}_{end}" for end in ("low", "high", "difference_low", "difference_high", "z")]
         assert row[ends].isna().all() and pd.isna(row[f"{name}_inside"])
+    summary = replication_summary(table)
+    assert (summary["compared"] == 5).all() and (summary["with_interval"] == 4).all()
+    shares = summary["inside_share"] * 4
+    assert shares.to_numpy() == pytest.approx(shares.round().to_numpy())
+    said = [f"{share:.0f} of 4 of the paper's values" for share in shares]
+    assert all(words in sentence for words, sentence in zip(said, summary["sentence"], strict=True))
     others = table[table["recipe"] != "magnitude-u80"]
     assert (others["percent_low"] < others["percent_high"]).all() and others["percent_inside"].notna().all()
 

@@ -213,6 +213,7 @@ def replication_summary(table: pd.DataFrame) -> pd.DataFrame:
                 "left_out": int((~group["comparable"]).sum()),
                 "compared": int(chosen.sum()),
                 "paper_collapsed": int(group.loc[chosen, "paper_collapsed"].sum()),
+                "with_interval": int((chosen & group[f"{name}_inside"].notna()).sum()),
                 "inside_share": _mean(group.loc[chosen, f"{name}_inside"]),
                 "mean_difference": _mean(difference[chosen]),
                 "mean_absolute_difference": _mean(difference[chosen].abs()),
@@ -230,10 +231,11 @@ def _sentence(row: Mapping[str, Any]) -> str:
     start = f"{row['figure']} on {row['checkpoint']} ({row['label']}), {row['measure']}: "
     if not row["compared"]:
         return f"{start}none of {row['points']} points can be compared."
-    inside = round(row["inside_share"] * row["compared"])
+    known = row["with_interval"]
+    inside = round(row["inside_share"] * known) if known else 0
     text = (
-        f"{start}{inside} of {row['compared']} of the paper's values lie in our 95 % interval; ours are off by "
-        f"{row['mean_absolute_difference']:.1f} points on average ({row['mean_difference']:+.1f} with sign)"
+        f"{start}{inside} of {known} of the paper's values lie in our 95 % interval; over {row['compared']} ours are off "
+        f"by {row['mean_absolute_difference']:.1f} points on average ({row['mean_difference']:+.1f} with sign)"
     )
     if np.isfinite(row["rank_correlation"]):
         text += f"; rank correlation {row['rank_correlation']:.2f}"

@@ -112,7 +112,11 @@ SUMMARY = {
     "left_out": count("of these, not `comparable`"),
     "compared": count("those that remain and have a difference"),
     "paper_collapsed": count("of these, `paper_collapsed`"),
-    "inside_share": share("of the paper's values that lie in our intervals", missing="nothing is compared"),
+    "with_interval": count("of those compared, where ours have an interval"),
+    "inside_share": share(
+        "of the paper's values that lie in our intervals",
+        missing="nothing is compared, or ours have no interval",
+    ),
     "mean_difference": number(
         "mean of ours - theirs", "points of a hundredth", missing="nothing is compared"
     ),
