@@ -234,8 +234,8 @@ def _sentence(row: Mapping[str, Any]) -> str:
     known = row["with_interval"]
     inside = round(row["inside_share"] * known) if known else 0
     text = (
-        f"{start}{inside} of {known} of the paper's values lie in our 95 % interval; over {row['compared']} ours are off "
-        f"by {row['mean_absolute_difference']:.1f} points on average ({row['mean_difference']:+.1f} with sign)"
+        f"{start}{inside} of {known} of the paper's values lie in our 95 % interval; over {row['compared']} ours are "
+        f"off by {row['mean_absolute_difference']:.1f} points on average ({row['mean_difference']:+.1f} with sign)"
     )
     if np.isfinite(row["rank_correlation"]):
         text += f"; rank correlation {row['rank_correlation']:.2f}"
