@@ -120,11 +120,19 @@ def checkpoints_from(*kinds):
     return "|".join(names) or "(?!)"
 
 
-def needed(kind):
-    """An input function: the file of this kind (`inputs.inputs_of`) that a recipe or a run is made from, if any."""
+def of_all_options(pattern):
+    """An input function: the file of the run that compared all options, of which this task keeps some."""
+    return lambda w: pattern.format(**{**w, "task": config["tasks"][w.task]["options_of"]})
+
+
+def needed(kind, without_training=None):
+    """An input function: the file of this kind (`inputs.inputs_of`) that a recipe or a run is made from, if any.
+
+    without_training: the regime, where the wildcards have none.
+    """
 
     def path_of(wildcards):
-        recipe, regime = wildcards.recipe, wildcards.get("regime")
+        recipe, regime = wildcards.recipe, wildcards.get("regime", without_training)
         slug = inputs.inputs_of(recipe, RECIPES, config["calibration"], regime).get(kind)
         files = {
             "ranking": rules.rank_weights.output.ranking,

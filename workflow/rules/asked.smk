@@ -5,16 +5,6 @@ and the same files of a run as a training does.
 """
 
 
-def whole_task(wildcards):
-    """The task with all the options of which this one keeps some."""
-    return config["tasks"][wildcards.task]["options_of"]
-
-
-def whole_run(wildcards, pattern):
-    """The file of the run of that task."""
-    return pattern.format(**{**wildcards, "task": whole_task(wildcards)})
-
-
 # What a language model is asked, with the examples that a seed shows: the same for every recipe.
 rule encode_prompts:
     input:
@@ -82,9 +72,9 @@ rule evaluate:
 # Fewer options than a question has, read off the run that compared all of them.
 rule keep_fewer_options:
     input:
-        predictions=lambda w: whole_run(w, rules.evaluate.output.predictions),
-        history=lambda w: whole_run(w, rules.evaluate.output.history),
-        metrics=lambda w: whole_run(w, rules.evaluate.output.metrics),
+        predictions=of_all_options(rules.evaluate.output.predictions),
+        history=of_all_options(rules.evaluate.output.history),
+        metrics=of_all_options(rules.evaluate.output.metrics),
     output:
         **rules.finetune.output,
     log:
@@ -101,7 +91,9 @@ rule keep_fewer_options:
     params:
         recipe=lambda w: RECIPES[w.recipe],
         options=lambda w: config["tasks"][w.task]["options"],
-        read=lambda w: config_hashes.made_of(MADE, config_hashes.RUN, {**w, "task": whole_task(w)}),
+        read=lambda w: config_hashes.made_of(
+            MADE, config_hashes.RUN, {**w, "task": config["tasks"][w.task]["options_of"]}
+        ),
         made=lambda w: config_hashes.made_of(MADE, config_hashes.RUN, w),
         code=code_digest("keep_fewer_options"),
     message:

@@ -7,25 +7,12 @@ and others load like any checkpoint. No part of a study's report.
 EXPORTED = list(dict.fromkeys((run["checkpoint"], run["recipe"]) for run in RUNS))
 
 
-def compressed_from(kind):
-    """An input function: the file of this kind that the weights of a recipe come from, as they are without training."""
-
-    def path_of(wildcards):
-        slug = inputs.inputs_of(wildcards.recipe, RECIPES, config["calibration"], "zero-shot").get(kind)
-        file = {"mask": rules.build_mask.output.mask, "quantized": rules.quantize_weights.output.weights}[
-            kind
-        ]
-        return file.format(checkpoint=wildcards.checkpoint, recipe=slug) if slug else []
-
-    return path_of
-
-
 # The weights as the recipe leaves them, zeros and rounded numbers written out, in the dtype of the checkpoint.
 rule export_model:
     input:
         manifest="resources/checkpoints/{checkpoint}/manifest.json",
-        mask=compressed_from("mask"),
-        quantized=compressed_from("quantized"),
+        mask=needed("mask", "zero-shot"),
+        quantized=needed("quantized", "zero-shot"),
     output:
         folder=directory("results/models/{checkpoint}/{recipe}"),
     log:
