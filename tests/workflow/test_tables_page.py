@@ -34,6 +34,7 @@ def test_every_table_is_as_described(workspace):
         seen[path.stem] += 1
         lines += [f"{path.relative_to(workspace)}: {line}" for line in untrue(path.stem, table)]
     assert lines == []
-    assert set(seen) == set(DESCRIBED)
+    # What asked tasks leave is held in test_asked.
+    assert set(DESCRIBED) - set(seen) == {"score_rules", "answer_kinds", "examples"}
     assert seen["runs"] == 1 and seen["metrics"] == seen["history"] > seen["confidences"] == 4
     assert planned(workspace) == {}
