@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from described import untrue
+from junkdna.statistics.option_scores import RULES
 from junkdna.statistics.proportions import wilson
+from junkdna.study.specs import SCORE_RULES
 from junkdna.tables.answers import (
     KINDS,
     answer_kinds_table,
@@ -51,6 +53,10 @@ def two_questions(**changes) -> pd.DataFrame:
         "right": [1, 2],
     }
     return chosen(**(parts | changes))
+
+
+def test_there_is_a_score_for_every_legal_rule():
+    assert RULES == SCORE_RULES
 
 
 def test_the_four_rules_compare_what_they_say_and_the_own_one_is_marked():

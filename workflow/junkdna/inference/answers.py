@@ -22,6 +22,7 @@ from junkdna.inference.result import Result
 from junkdna.inference.untrained import load_compressed, untrained_result
 from junkdna.models.decoder import load_causal
 from junkdna.statistics.answers import NORMALISERS, exact_match, same_number, token_f1
+from junkdna.statistics.option_scores import score_by
 from junkdna.tasks.asked import Asked
 from junkdna.tasks.tokens import load_tokenizer
 
@@ -111,8 +112,7 @@ def choose_options(model: PreTrainedModel, asked: Asked, rule: str, precision: s
     sums = np.concatenate(target_sums(model, encoded, precision, fast=fast))
     without = np.concatenate(target_sums(model, null, precision, fast=fast))
     tokens, characters = np.diff(asked.target_ends.numpy()), asked.characters.numpy()
-    by_rule = {"sum": sums, "char": sums / np.maximum(characters, 1), "token": sums / tokens}
-    score = (by_rule | {"pmi": sums - without})[rule]
+    score = score_by(rule, sums=sums, tokens=tokens, characters=characters, null_sums=without)
     parts = asked.ends.numpy()[1:-1]
     lists = {
         name: np.split(values, parts)

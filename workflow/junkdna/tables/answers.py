@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from junkdna.statistics.option_scores import RULES, score_by
 from junkdna.statistics.proportions import wilson
 from junkdna.tables.predictions import KEYS
 
-RULES = ("sum", "char", "token", "pmi")
 # What a free answer may turn out as, the first that fits.
 KINDS = ("right", "empty", "partly right", "unfinished", "wrong")
 # Questions of a task that are shown in full.
@@ -50,14 +50,9 @@ def score_rules_table(runs: Sequence[tuple[Run, pd.DataFrame]], rules: Mapping[s
 
 def scores_by(predictions: pd.DataFrame, rule: str) -> list[np.ndarray]:
     """The scores of the options of each question by one of RULES, from what predictions keep."""
-    parts = zip(*(predictions[name] for name in ("sums", "tokens", "characters", "null_sums")), strict=True)
-    by_rule = {
-        "sum": lambda sums, tokens, characters, null: sums,
-        "char": lambda sums, tokens, characters, null: sums / np.maximum(characters, 1),
-        "token": lambda sums, tokens, characters, null: sums / tokens,
-        "pmi": lambda sums, tokens, characters, null: sums - null,
-    }[rule]
-    return [np.asarray(by_rule(*map(np.asarray, part)), dtype=float) for part in parts]
+    kept = ("sums", "tokens", "characters", "null_sums")
+    parts = predictions[list(kept)].itertuples(index=False, name=None)
+    return [score_by(rule, **dict(zip(kept, part, strict=True))) for part in parts]
 
 
 def _hits(predictions: pd.DataFrame, rule: str) -> np.ndarray | None:
@@ -107,10 +102,9 @@ def examples_table(
     questions: task -> its examples, of which the first SHOWN are taken. Columns: `answers_columns.EXAMPLES`.
     """
     rows = []
-    first = {
-        run["task"]: min(other["seed"] for other, _ in runs if other["task"] == run["task"])
-        for run, _ in runs
-    }
+    first: dict[str, int] = {}
+    for run, _ in runs:
+        first[run["task"]] = min(run["seed"], first.get(run["task"], run["seed"]))
     for run, predictions in runs:
         if run["seed"] != first[run["task"]] or run["task"] not in questions:
             continue

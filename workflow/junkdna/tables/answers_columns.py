@@ -13,7 +13,8 @@ from junkdna.files.columns import (
     truth,
     with_limits,
 )
-from junkdna.tables.answers import KINDS, RULES
+from junkdna.statistics.option_scores import RULES
+from junkdna.tables.answers import KINDS
 
 RUN = {**KEYS, "family": FAMILY, "level": LEVEL}
 QUESTIONS = count("questions of the run", 1)

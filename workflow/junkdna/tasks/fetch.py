@@ -149,17 +149,19 @@ def normalise(
             parts[part] = texts(pick(table, columns[part], where), columns[part], where, split)
     if "evidence" in columns:
         parts["evidence"] = evidence(table, columns["evidence"], f"{key}.columns.evidence", split)
-    free = "answers" in columns
-    if form == "choice" and not free:
+    if "answers" in columns:
+        # A free question, whichever way it will be asked: options are made for it later.
+        form = "generate"
+    if form == "choice":
         parts["options"] = (
             [list(choices)] * len(table)
             if choices
             else options(table, columns["options"], f"{key}.columns.options", split)
         )
-    if free:
+    if form == "generate":
         parts["answers"] = answers(table, columns["answers"], f"{key}.columns.answers", split)
-    values = [] if free or form in UNLABELLED else pick(table, columns["label"], f"{key}.columns.label")
-    if free or form in UNLABELLED:
+    values = [] if form in UNLABELLED else pick(table, columns["label"], f"{key}.columns.label")
+    if form in UNLABELLED:
         parts["label"] = np.zeros(len(table), dtype=np.int64)
     elif form == "regression":
         parts["label"] = numbers(values, f"{key}.columns.label", split)
@@ -168,7 +170,7 @@ def normalise(
         parts["label"] = named_places(list(values), names, key, split)
     else:
         parts["label"] = indices(values, labels, classes, letters=form == "choice", key=key, split=split)
-    if form == "choice" and not free:
+    if form == "choice":
         over = [i for i, row in zip(parts["label"], parts["options"], strict=True) if i >= len(row)]
         if over:
             raise ValueError(
