@@ -27,6 +27,7 @@ import pandas as pd
 from claims_page import COUNTED, counts, page
 from claims_settings import Setting, settings
 
+from junkdna.simulation.asked import asked_trial, true_effects
 from junkdna.simulation.scenarios import unrelated
 from junkdna.simulation.trials import plan_of, trial
 
@@ -36,6 +37,11 @@ PAGE = Path(__file__).parents[1] / "docs/claims-machinery.md"
 def measure(setting: Setting) -> pd.DataFrame:
     """Run the trials of a setting; one row an estimate and study."""
     rng = np.random.default_rng(zlib.crc32(setting.name.encode()))
+    if setting.part == "asked":
+        truth = true_effects(setting.scenario, margin=setting.margin)
+        told = {"seeds": setting.seeds, "examples": setting.examples, "margin": setting.margin}
+        asked = [asked_trial(setting.scenario, truth, rng, **told) for _ in range(setting.studies)]
+        return pd.concat(asked, keys=range(setting.studies), names=["study", None]).reset_index("study")
     options = {
         "examples": setting.examples,
         "collapse": setting.collapse,

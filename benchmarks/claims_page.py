@@ -48,7 +48,9 @@ def counts(setting: Setting, rows: pd.DataFrame) -> pd.DataFrame:
     count(rows[rows["verdict"].notna()], "judged", judged)
     above = rows[rows["truth"] > MARGIN]
     count(above, "refuted", above["verdict"] == "refuted")
-    known = rows[rows[["truth", "low", "high"]].notna().all(axis=1) & ~(rows["n_seeds"] < 3)]
+    # Where nothing trains one run is enough.
+    few = (rows["n_seeds"] < 3) & (rows["regime"] != "zero-shot")
+    known = rows[rows[["truth", "low", "high"]].notna().all(axis=1) & ~few]
     count(known, "held", known["truth"].between(known["low"], known["high"]))
     first = rows[(rows["scope"] == "primary") & rows["claim"].isin(setting.scenario.nulls)]
     if len(first):
@@ -61,8 +63,10 @@ def counts(setting: Setting, rows: pd.DataFrame) -> pd.DataFrame:
 def page(settings: Sequence[Setting], counted: pd.DataFrame) -> str:
     """All tables; counted: what was counted of the settings that were measured."""
     rows = gathered(settings, counted)
-    one_of = {part: rows[rows["part"] == part] for part in ("hard", "false", "coverage", "power", "tasks")}
-    hard, false, covered, found, tasks = one_of.values()
+    one_of = {
+        part: rows[rows["part"] == part] for part in ("hard", "false", "coverage", "power", "tasks", "asked")
+    }
+    hard, false, covered, found, tasks, asked = one_of.values()
     sections = {
         "What is beyond the limits": beyond(rows[rows["part"] != "tasks"]),
         "Hard to judge: false claims, single rows": hardships(hard, "supported", "cell"),
@@ -77,6 +81,7 @@ def page(settings: Sequence[Setting], counted: pd.DataFrame) -> str:
         "Coverage": table(covered[covered["measure"] == "held"], ["scope", "claim", "spread"]),
         "Power": power(found),
         "Tasks that differ for other reasons: how often the axis claims are supported": power(tasks),
+        "Models that are asked, 400 questions": of_questions(asked),
     }
     written = "\n\n".join(f"## {title}\n\n{content}" for title, content in sections.items() if content)
     return PAGE.format(margin=MARGIN) + written + "\n"
@@ -199,3 +204,16 @@ def power(rows: pd.DataFrame) -> str:
     chosen = rows[along | rows["claim"].str.startswith("quantization-differs")]
     chosen = chosen[(chosen["scope"] == "cell") & (chosen["measure"] == "supported")]
     return table(chosen, ["claim", "scenario"])
+
+
+def of_questions(rows: pd.DataFrame) -> str:
+    """A line a claim and scenario, a column a measure: how often supported, decided at all, and the truth held."""
+    words = {
+        "supported": "supported",
+        "refuted": "refuted, though true",
+        "judged": "measured",
+        "held": "coverage",
+    }
+    chosen = rows[rows["measure"].isin(list(words)) & (rows["scope"] == "cell")]
+    chosen = chosen.assign(measure=chosen["measure"].map(words))
+    return table(chosen, ["claim", "scenario", "seeds"], across="measure")

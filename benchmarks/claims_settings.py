@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from junkdna.simulation.asked import Formats, Margins
 from junkdna.simulation.draws import USUAL, Spread
 from junkdna.simulation.hard_scenarios import (
     APART,
@@ -62,7 +63,7 @@ class Setting:
 
     part: str
     task_sd: float = 0.0
-    scenario: Scenario
+    scenario: Scenario | Margins | Formats
     seeds: int
     examples: int = 240
     collapse: float = 0.0
@@ -111,6 +112,7 @@ def settings(studies: int) -> list[Setting]:
         *coverage(few),
         *power(few),
         *unrelated_tasks(few),
+        *asked(studies),
     ]
 
 
@@ -213,4 +215,35 @@ def unrelated_tasks(studies: int) -> list[Setting]:
         )
         for sd in (2.0, 8.0)
         for seeds in (3, 10)
+    ]
+
+
+def asked(studies: int) -> list[Setting]:
+    """Models that are asked: noise of one size on margins of different size, the same questions chosen and written."""
+    margins = [
+        Margins(name="noise of one size, margins differ"),
+        Margins(name="noise of one size, 2 and 5 options", options=(2, 5)),
+        Margins(name="noise of one size, 5 and 2 options", options=(5, 2)),
+        Margins(name="heavy-tailed noise of one size, 2 and 5 options", options=(2, 5), heavy=True),
+        Margins(name="noise of one size, prompts drawn", drawn=0.5),
+        Margins(name="no noise", nothing=True),
+        Margins(name="half as much noise again on the hard task", lead=(3.0, 2.0), harder=1.5),
+        Margins(name="the right option sinks on the hard task", drift=0.3),
+    ]
+    formats = [
+        Formats(name="chosen and written lose alike"),
+        Formats(name="chosen and written lose alike, few known in writing", known=(0.5, 0.15)),
+        Formats(name="of chosen and written nothing is lost", nothing=True),
+        Formats(name="5 points more are lost of what is written", more=0.05),
+        Formats(name="15 points more are lost of what is written", more=0.15),
+    ]
+    return [
+        Setting(
+            part="asked",
+            scenario=each,
+            seeds=3 if getattr(each, "drawn", 0) else 1,
+            examples=400,
+            studies=studies,
+        )
+        for each in (*margins, *formats)
     ]

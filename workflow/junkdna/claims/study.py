@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from junkdna.claims.asked import questions_of
 from junkdna.claims.equal_terms import equal_terms_table
 from junkdna.claims.table import claims_table
 from junkdna.statistics.bootstrap import Replicates
@@ -56,11 +57,12 @@ def tables_of(
     replicates = Replicates(seeds=tuple(sorted(facts["seed"].unique().tolist())), draws=draws)
     scores = score_draws(stacks, tasks, replicates, seed)
     runs = runs_table(facts, stacks, scores, replicates, tasks=tasks, recipes=recipes)
+    questions = questions_of(runs, stacks, tasks, axes, replicates, seed)
     return {
         "runs": runs.drop(columns="dense_row"),
         "drops": drops_table(runs, stacks, scores, replicates),
         "cells": cells_table(runs, scores, replicates),
         "curves": curves_table(runs, scores, replicates, recipes),
         "equal_terms": equal_terms_table(runs, scores, replicates, axes, recipes),
-        "claims": claims_table(runs, scores, replicates, axes, recipes, margin=margin),
+        "claims": claims_table(runs, scores, replicates, axes, recipes, questions=questions, margin=margin),
     }

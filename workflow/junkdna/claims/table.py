@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from junkdna.claims.asked import Questions, asked_or_written, more_than_margin
 from junkdna.claims.curves import along_axis, monotone
 from junkdna.claims.effects import Effect, limits, p_against
 from junkdna.claims.failures import fails_earlier
@@ -60,17 +61,18 @@ def claims_table(
     axes: Mapping[str, Mapping[str, Any]],
     recipes: Mapping[str, Mapping[str, Any]] | None = None,
     *,
+    questions: Questions | None = None,
     margin: float = 0.02,
 ) -> pd.DataFrame:
     """Judge every claim as a whole and on every checkpoint, recipe family and subject.
 
     runs: from `runs_table`; draws: from `score_draws`. axes: slug -> {"tasks": easy to hard} and, where one
     task is varied, "task", "vary" and "values"; tasks without runs are passed over. recipes: slug -> expanded
-    recipe; without it every family prunes and none is a control. margin: the smallest difference in retention
-    that matters.
+    recipe; without it every family prunes and none is a control. questions: of asked tasks; without them the claims
+    about single questions have no row. margin: the smallest difference in retention that matters.
     Columns: `table_columns.CLAIMS`. ValueError where there is nothing to judge.
     """
-    options = (runs, draws, replicates, axes, recipes, margin)
+    options = (runs, draws, replicates, axes, recipes, questions or Questions(), margin)
     effects = study_effects(*options)
     if not effects:
         raise ValueError("claims: nothing to judge; the study needs runs of recipes other than dense")
@@ -100,6 +102,7 @@ def study_effects(
     replicates: Replicates,
     axes: Mapping[str, Mapping[str, Any]],
     recipes: Mapping[str, Mapping[str, Any]] | None,
+    questions: Questions,
     margin: float,
     *,
     failed_keep_nothing: bool = False,
@@ -117,6 +120,8 @@ def study_effects(
         for name, tasks in difficulty_axes(axes, family):
             effects += along_axis(family, name, tasks)
             effects += fails_earlier(family, name, tasks, margin)
+            effects += more_than_margin(family, name, tasks, questions)
+            effects += asked_or_written(family, name, tasks, questions, margin)
         for task, level in dict.fromkeys((task, level) for task, _, level in family.cells):
             longer = base.get(task, task) != task
             of_budgets: list[Effect] = []

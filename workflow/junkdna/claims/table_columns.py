@@ -20,6 +20,8 @@ EFFECTS = {
     "quantization-differs": "`separation` (see `equal_terms`) of pruning - that of quantization, at the same damage",
     "quantization-differs-bytes": "the same at the same bytes",
     "fails-earlier": "share of the trainings that fail on the last task - that on the first, over common levels",
+    "more-than-margin": "retention that the last task of the axis lacks at dense margins that foretell the same",
+    "asked-or-written": "mean retention of answers that are chosen - of the same written, where anything is lost",
 }
 CLAIMS = {
     "scope": text(

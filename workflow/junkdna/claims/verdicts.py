@@ -19,6 +19,8 @@ QUESTIONS = {
     "quantization-differs": "Not so for quantization",
     "quantization-differs-bytes": "Not so for quantization of as many bytes",
     "fails-earlier": "Harder tasks fail to train earlier",
+    "more-than-margin": "Harder tasks lose more than their margins foretell",
+    "asked-or-written": "What is written is lost before what is chosen",
 }
 VERDICTS = ("supported", "refuted", "undecided", "too few seeds", "not measured")
 # What a corrected p may be at most for an effect to be supported: Holm's over the claims as a whole, Benjamini and

@@ -26,7 +26,8 @@ class Stack:
     prediction: float32 [R, n]; of a run with any that is no finite number all are NaN, so that nothing is computed
     from the rest. losses: float32 [R, n], as they are. options: int [n], choices per example; of format lm float
     [R, n], the mean log-probability of the tokens by the unigram model; else None. guess: the class that is commonest
-    among the training labels; None where there are no classes.
+    among the training labels; None where there are no classes. scores: of options that a model was asked to choose
+    from, as it is, log-probabilities float32 [R, n, k], NaN where a question has fewer than k; else None.
     """
 
     row: np.ndarray
@@ -36,6 +37,7 @@ class Stack:
     losses: np.ndarray
     options: np.ndarray | None
     guess: float | None = None
+    scores: np.ndarray | None = None
 
     @property
     def finite(self) -> np.ndarray:
@@ -147,13 +149,13 @@ def _named(run: Mapping[str, Any]) -> str:
 
 def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, form: str) -> Stack:
     stack: Stack | None = None
-    targets, unigrams = [], []
+    targets, unigrams, scores = [], [], []
+    asked = form == "choice" and (facts["regime"].iloc[rows] == "zero-shot").any()
     for index, row in enumerate(rows):
         path = Path(folders[row]) / "predictions.parquet"
         columns = ["example_id", "target", "prediction", "loss"]
-        table = read_table(
-            path, columns=columns + ["scores"] * (form == "lm" or (form == "choice" and index == 0))
-        )
+        needed = form == "lm" or asked or (form == "choice" and index == 0)
+        table = read_table(path, columns=columns + ["scores"] * needed)
         _check_metadata(path, table.attrs[METADATA_KEY], facts.iloc[row])
         order = np.argsort(table["example_id"].to_numpy(), kind="stable")
         ids = table["example_id"].to_numpy()[order]
@@ -174,11 +176,22 @@ def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, 
         if form == "lm":
             targets.append(table["target"].to_numpy(dtype=np.float64)[order])
             unigrams.append(np.stack(table["scores"].to_numpy())[order, 0].astype(np.float64))
+        if asked:
+            scores.append(_side_by_side(table["scores"].iloc[order], stack.options))
         values = table["prediction"].to_numpy(dtype=np.float32)[order]
         stack.prediction[index] = values if np.isfinite(values).all() else np.nan
         stack.losses[index] = table["loss"].to_numpy(dtype=np.float32)[order]
     assert stack is not None, "a task of the facts has a run"
+    if asked:
+        return replace(stack, scores=np.stack(scores))
     return replace(stack, target=np.stack(targets), options=np.stack(unigrams)) if form == "lm" else stack
+
+
+def _side_by_side(lists: pd.Series, options: np.ndarray) -> np.ndarray:
+    """Lists of scores as one array [n, k], NaN behind the last of each."""
+    out = np.full((len(options), options.max()), np.nan, dtype=np.float32)
+    out[np.arange(options.max()) < options[:, None]] = np.concatenate(lists.to_numpy())
+    return out
 
 
 def _check_metadata(path: Path, metadata: Mapping[str, Any], run: pd.Series) -> None:
