@@ -129,6 +129,12 @@ def test_options_that_are_shown_are_asked_anew_for_each_number(prompt):
     assert repr(check(config, SCHEMA)) == repr(config)
 
 
+def test_a_run_with_all_options_must_be_there_to_be_read():
+    wrong = choice(vary="options", values=[2, 5])
+    wrong["tasks"]["quiz-o3"] = {"base": "quiz", "options": 3, "options_of": "quizz"}
+    assert "tasks.quiz-o3.options_of: found 'quizz'; legal:" in lines(wrong)[0]
+
+
 def test_scores_of_all_options_are_not_those_of_fewer():
     config = check(choice(vary="options", values=[2, 5], task={"paper": "commonsense-qa"}), SCHEMA)
     assert "paper" in config["tasks"]["quiz"] and "paper" not in config["tasks"]["quiz-o2"]

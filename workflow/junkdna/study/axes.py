@@ -177,9 +177,14 @@ def axis_problems(config: Mapping[str, Any]) -> list[str]:
     """List what is wrong with the tasks that varied axes stand on, once these are whole.
 
     A task that varies must not say itself what is varied, and a task of the user's own that has the slug of a
-    made one must be the same.
+    made one must be the same. A task with fewer options is read off another, which must be there.
     """
-    lines, tasks = [], config["tasks"]
+    tasks = config["tasks"]
+    lines = [
+        problem(f"tasks.{slug}.options_of", task["options_of"], tasks)
+        for slug, task in tasks.items()
+        if task.get("options_of", slug) not in tasks
+    ]
     for name, axis in config["axes"].items():
         if "vary" not in axis:
             continue
