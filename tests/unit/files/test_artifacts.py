@@ -1,5 +1,7 @@
 """Files appear whole or not at all, and hold what was written."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,21 @@ def test_streamed_tensors_read_like_those_written_at_once(tmp_path):
     assert set(back) == set(tensors)
     assert all(torch.equal(back[name], tensors[name]) for name in tensors)
     assert artifacts.read_metadata(path) == {"tokens": "9"}
+
+
+def test_files_may_be_read_by_whom_the_umask_lets(tmp_path):
+    before = os.umask(0o027)
+    try:
+        artifacts.write_table(tmp_path / "t.parquet", pd.DataFrame({"x": [1]}))
+        artifacts.write_tensors(tmp_path / "t.safetensors", {"x": torch.zeros(1)})
+        artifacts.write_json(tmp_path / "t.json", {"x": 1})
+        artifacts.write_text(tmp_path / "t.txt", "x")
+        assert os.umask(0o027) == 0o027, "and the mask is as it was"
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == dict.fromkeys(
+        ("t.parquet", "t.safetensors", "t.json", "t.txt"), 0o640
+    )
 
 
 def test_a_stream_that_breaks_leaves_nothing(tmp_path):
