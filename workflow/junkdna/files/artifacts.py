@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from junkdna.files.seals import BLANK, DamagedFileError, check_seal, content_digest, seal
+from junkdna.files.unfinished import unfinished_name
 
 if TYPE_CHECKING:
     # At run time pandas is there where a table is made; a dry run has none.
@@ -25,9 +26,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; on success it becomes `path`, on error it is removed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One fixed name: what a killed job left behind is overwritten by the next try. It keeps the suffix,
-    # by which some libraries choose the format.
-    temporary = path.with_name(f".tmp-{path.name}")
+    temporary = unfinished_name(path)
     try:
         yield temporary
         # Some libraries make files that only their owner may read.
@@ -47,7 +46,7 @@ def _umask() -> int:
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty sibling of `folder` that takes its place on success and vanishes on error."""
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = unfinished_name(folder)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
