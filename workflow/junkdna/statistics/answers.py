@@ -39,9 +39,13 @@ NORMALISERS: dict[str, Callable[[str], str]] = {"squad": normalise_squad, "trivi
 
 
 def exact_match(answer: str, gold: Sequence[str], normalise: Callable[[str], str]) -> float:
-    """1 if the answer is one of the gold ones once both are normalised, else 0. An empty answer is wrong."""
+    """1 if the answer is one of the gold ones once both are normalised, else 0. An empty answer is wrong.
+
+    So it is where a gold one is nothing but articles and punctuation (the grade A); there the official scorers take an
+    empty answer for right.
+    """
     said = normalise(answer)
-    return float(bool(said) and any(said == normalise(each) for each in gold))
+    return float(bool(answer.strip()) and any(said == normalise(each) for each in gold))
 
 
 def token_f1(answer: str, gold: Sequence[str], normalise: Callable[[str], str]) -> float:
