@@ -97,6 +97,26 @@ def test_weights_are_held_once_in_the_dtype_of_the_forward_pass(checkpoint, aske
         assert np.isfinite(result.predictions["loss"]).all()
 
 
+def test_a_model_that_knows_nothing_is_at_chance_with_letters_too(checkpoint):
+    """Letters are compared, not read off the end of what it writes: there a model falls below chance."""
+    options = ["sun", "moon", "star", "sky"]
+    rows = [(i, place) for i in range(5) for place in range(4)]
+    asked_of = pd.DataFrame(
+        {
+            "example_id": range(len(rows)),
+            "text": [f"what is {i}?" for i, _ in rows],
+            "options": [options] * len(rows),
+            "label": [place for _, place in rows],
+        }
+    )
+    shown = "{{ text }} {% for each in options %}{{ 'ABCD'[loop.index0] }}. {{ each }} {% endfor %}A:"
+    spec = PromptSpec(prompt=shown, answer="{{ 'ABCD'[place] }}")
+    asked = ask(asked_of, table(0), load_tokenizer(checkpoint), spec, seed=1, room=200)
+    made = choose_options(load_causal(checkpoint), asked, "sum", "fp32")
+    # Each question once with the right one in each place: whatever it prefers, one of four is right.
+    assert made["correct"].sum() == 5 and made["prediction"].isin(range(4)).all()
+
+
 def test_scores_that_are_no_numbers_choose_nothing(checkpoint, asked):
     model = load_causal(checkpoint)
     model.lm_head.weight.data[7] = float("nan")

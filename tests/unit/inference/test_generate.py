@@ -6,7 +6,9 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedTokenizerFast
 
+from junkdna.inference.answers import AnswerSpec, judge
 from junkdna.inference.generate import generate_answers
+from junkdna.tables.answers import kind_of
 
 WORDS = [f"w{i}" for i in range(57)]
 
@@ -88,6 +90,17 @@ def test_a_stop_text_ends_its_own_row(tokenizer):
     assert found[0].ended == "stop" and found[0].text == text[: text.index(stop)]
     for one, other in zip(whole, found, strict=True):
         assert other.text == (one.text.split(stop)[0] if stop in one.text else one.text)
+
+
+def test_an_answer_that_begins_with_the_stop_text_is_empty(tokenizer):
+    """As one that begins with a line break is: nothing stands before it, and the rest is no answer."""
+    model, asked = build("llama"), contexts(0)
+    whole = generate_answers(model, tokenizer, asked, stop=[], max_new_tokens=6, precision="fp32")
+    stop = whole[0].text[:2]
+    found = generate_answers(model, tokenizer, asked, stop=[stop], max_new_tokens=6, precision="fp32")
+    assert found[0].text == "" and found[0].ended == "stop"
+    assert judge(found[0].text, [whole[0].text], AnswerSpec(metric="exact-match")) == 0
+    assert kind_of(0, found[0].text, found[0].ended) == "empty"
 
 
 def test_a_model_that_ends_at_once_says_nothing(tokenizer):

@@ -1,14 +1,17 @@
 """Tasks that a language model is asked: what may stand in a config, what is filled in, which runs there are."""
 
 import pytest
+import yaml
 
-from configs import SCHEMA, lines, user
+from configs import ROOT, SCHEMA, lines, user
+from junkdna.inference.answers import AnswerSpec, judge
 from junkdna.provenance.config_hashes import hash_parts
 from junkdna.statistics.answers import NORMALISERS
 from junkdna.study.check import check
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.runs import null_runs, traced_runs, valid_runs
 from junkdna.study.specs import NORMALISATIONS, SCORE_RULES
+from junkdna.tasks.prompts import PromptSpec, question_of
 
 QUESTIONS = {
     "source": {"path": {"train": "a.jsonl", "validation": "b.jsonl"}},
@@ -100,6 +103,23 @@ def test_another_prompt_makes_other_tokens_and_another_task_does_not():
 
     assert tokens() == tokens() != tokens(prompt="{{ text }}")
     assert len({tokens(), tokens(shots=1), tokens(score="pmi"), tokens(null_prompt="A:")}) == 4
+
+
+def test_triviaqa_is_asked_as_it_is_written_and_judged_by_its_own_scorer():
+    """lm-evaluation-harness adds a second question mark, stops at full stops and commas, and keeps articles."""
+    tasks = yaml.safe_load((ROOT / "config/catalog/tasks.yaml").read_text())["tasks"]
+    catalog = {name: tasks[name] for name in ("triviaqa", "triviaqa-closed")}
+    asked = check(study(**catalog), SCHEMA)["tasks"]
+    for task in asked.values():
+        if task["format"] != "generate":
+            continue
+        row = {"text": "Who led the U.S. Army?", "evidence": "", "answers": ["Ulysses S. Grant"]}
+        question = question_of(row, PromptSpec.from_mapping(task)).contexts[0]
+        assert question == "Question: Who led the U.S. Army?\nAnswer:"
+        how = AnswerSpec.from_mapping(task)
+        assert how.stop == ("\n",) and how.normalise == "triviaqa"
+        assert judge("the Ulysses S. Grant", row["answers"], how) == 1
+        assert judge("Ulysses S", row["answers"], how) == 0, "which is what stands before the first full stop"
 
 
 def test_the_schema_names_the_rules_that_there_are():

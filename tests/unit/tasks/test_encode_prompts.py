@@ -57,6 +57,21 @@ def test_a_token_that_spans_the_border_is_cut_there():
     assert list(before) == encode(tokenizer, "no\n") and list(after) == encode(tokenizer, "\n")
 
 
+def test_line_breaks_before_a_word_are_other_tokens_than_at_the_end_of_a_text():
+    tokenizer = make_tokenizer(bos=False)
+    before, after = encode_pair(tokenizer, "Who is it?\n\n", "Mark", None)
+    whole = encode(tokenizer, "Who is it?\n\nMark")
+    assert whole[: len(before)] != list(before), "the case that this test is about"
+    # No token is lost or counted for both, as it were by the number of tokens of the context alone.
+    assert list(before) == encode(tokenizer, "Who is it?\n\n") and list(after) == encode(tokenizer, "Mark")
+    assert whole[len(before) :] != list(after)
+    # Between two examples they stand inside the context, and are what they are there.
+    shown = encode_question(
+        tokenizer, instruction="", shots=["no\n\n"], context="Q:", targets=[" yes"], first=None, room=99
+    )
+    assert list(shown.context) == encode(tokenizer, "no\n\nQ:")
+
+
 def test_the_first_token_is_there_once():
     tokenizer = make_tokenizer(bos=True)
     assert first_token(tokenizer) == 0 and first_token(tokenizer, False) is None

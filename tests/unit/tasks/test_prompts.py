@@ -27,7 +27,7 @@ def test_a_choice_has_one_context_and_a_target_an_option():
 def test_options_may_be_shown_with_letters():
     spec = PromptSpec(
         prompt="{{ text }}\n{% for each in options %}{{ 'ABC'[loop.index0] }}. {{ each }}\n{% endfor %}Answer:",
-        answer="{{ 'ABC'[options.index(option)] }}",
+        answer="{{ 'ABC'[place] }}",
     )
     asked = question_of({**ASKED, "label": 2}, spec)
     assert asked.contexts == ("Where is the sun?\nA. up\nB. down\nC. left\nAnswer:",)
@@ -38,6 +38,8 @@ def test_options_may_be_shown_with_letters():
 def test_two_options_with_the_same_text_stay_two():
     asked = question_of({**ASKED, "options": ["up", "up"], "label": 1}, PromptSpec(prompt="{{ text }}"))
     assert asked.targets == ("up", "up") and asked.right == 1
+    lettered = PromptSpec(prompt="{{ text }}", answer="{{ 'AB'[place] }}")
+    assert question_of({**ASKED, "options": ["up", "up"], "label": 1}, lettered).targets == ("A", "B")
 
 
 def test_partial_scoring_asks_once_an_option_and_the_rest_is_the_same():

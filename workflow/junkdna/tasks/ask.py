@@ -9,6 +9,7 @@ from junkdna.tasks.asked import Asked, Flat
 from junkdna.tasks.encode_prompts import Encoded, TooLongError, encode_pair, encode_question, first_token
 from junkdna.tasks.evidence import choose_evidence, token_spans
 from junkdna.tasks.prompts import (
+    OF_OPTION,
     PromptSpec,
     check_template,
     choose_shots,
@@ -45,7 +46,7 @@ def ask(
     templates that do not fit the examples, too few examples to show, and a question that does not fit by itself.
     """
     names = [name for name in measured.columns if name not in ("example_id", "label")]
-    names += ["option"] if "options" in names else ["answer"]
+    names += OF_OPTION if "options" in names else ["answer"]
 
     def cut(row: Mapping[str, Any]) -> dict[str, Any]:
         return _kept(row, spec, tokenizer, key)

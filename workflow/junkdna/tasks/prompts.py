@@ -2,7 +2,7 @@
 
 Templates are Jinja2, as those of lm-evaluation-harness are, in Jinja's sandbox: a template comes with a config that
 someone else may have written. A template sees the columns of the example, and of a choice `option`, the one that is
-asked about.
+asked about, and its `place` (from 0), for two options may have the same text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ class PromptSpec:
     @property
     def asks_by_option(self) -> bool:
         """Whether each option makes a question of its own (partial scoring: what follows is the same for all)."""
-        return "option" in names_in(self.prompt)
+        return not names_in(self.prompt).isdisjoint(OF_OPTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Question:
     right: int
 
 
+# What a template sees of the option that is asked about.
+OF_OPTION = ("option", "place")
 _SANDBOX = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 
@@ -118,7 +120,7 @@ def question_of(example: Mapping[str, Any], spec: PromptSpec) -> Question:
         targets = tuple(render(spec.answer, {**example, "answer": each}) for each in example["answers"])
         return Question((render(spec.prompt, example),), targets, 0)
     options = list(example["options"])
-    by_option = [{**example, "option": option} for option in options]
+    by_option = [{**example, "option": option, "place": place} for place, option in enumerate(options)]
     targets = tuple(render(spec.answer, values) for values in by_option)
     asked = by_option if spec.asks_by_option else [dict(example)]
     return Question(tuple(render(spec.prompt, values) for values in asked), targets, int(example["label"]))
