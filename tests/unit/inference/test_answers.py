@@ -11,7 +11,9 @@ import torch
 from decoders import save_decoder
 from junkdna.compression.compressed import Compressed
 from junkdna.compression.masks import build_mask
-from junkdna.inference.answers import AnswerSpec, AskedRun, ask_model, choose_options, judge
+from junkdna.inference import answers
+from junkdna.inference.answers import AnswerSpec, AskedRun, ask_model, choose_options, judge, null_sums
+from junkdna.inference.options import target_sums
 from junkdna.models.decoder import load_causal
 from junkdna.models.prunable import prunable_weights
 from junkdna.study.specs import PruneSpec
@@ -95,6 +97,15 @@ def test_weights_are_held_once_in_the_dtype_of_the_forward_pass(checkpoint, aske
         assert {parameter.dtype for parameter in result.model.parameters()} == {dtype}
         assert result.facts["precision"] == precision
         assert np.isfinite(result.predictions["loss"]).all()
+
+
+def test_targets_after_the_null_prompt_are_those_of_one_pass_each(checkpoint, asked, monkeypatch):
+    model = load_causal(checkpoint)
+    expected = np.concatenate(target_sums(model, asked.without_question(), "fp32", fast=False))
+    for together in (1, 3, 32):
+        monkeypatch.setattr(answers, "TOGETHER", together)
+        for fast in (True, False):
+            np.testing.assert_allclose(null_sums(model, asked, "fp32", fast), expected, atol=2e-3)
 
 
 def test_a_model_that_knows_nothing_is_at_chance_with_letters_too(checkpoint):

@@ -86,6 +86,18 @@ def test_options_of_very_different_length(fast):
         np.testing.assert_allclose(one, other, atol=2e-3)
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_output_layer_sees_the_places_that_are_scored_alone(fast):
+    model, asked = build("llama"), questions()
+    rows = []
+    model.lm_head.register_forward_hook(lambda *seen: rows.append(seen[-1].shape[:-1].numel()))
+    target_sums(model, asked, "fp32", fast=fast)
+    # Packed, all targets of a question begin at one place; the prefix alone is computed as any text is.
+    inside = sum(len(target) - 1 for each in asked for target in each.targets)
+    begun = len(asked) if fast else sum(len(each.targets) for each in asked)
+    assert sum(rows) - (20 if fast else 0) == inside + begun
+
+
 def test_every_recipe_sees_the_same_batches():
     """Half precision differs from one batch to another, by up to half a nat of an answer."""
     seen = []

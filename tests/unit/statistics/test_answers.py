@@ -48,8 +48,8 @@ def test_an_answer_must_be_the_whole_of_a_gold_one():
 
 
 def test_two_hundred_pairs_score_as_the_official_scorers_say():
-    """answer_pairs.jsonl: answer, gold answers; then exact match and F1 as evaluate-v1.1 (SQuAD) and triviaqa_evaluation
-    gave them, run on these pairs: articles, punctuation, unicode, aliases, empty ones, numbers."""
+    """answer_pairs.jsonl: answer, gold answers; then exact match and F1 as evaluate-v1.1 (SQuAD) and
+    triviaqa_evaluation gave them, run on these pairs: articles, punctuation, unicode, aliases, empty ones, numbers."""
     lines = (Path(__file__).parent / "answer_pairs.jsonl").read_text(encoding="utf-8").splitlines()
     blank = 0
     for answer, gold, *official in map(json.loads, lines):

@@ -24,7 +24,11 @@ from junkdna.models.decoder import load_causal
 from junkdna.statistics.answers import NORMALISERS, exact_match, same_number, token_f1
 from junkdna.statistics.option_scores import score_by
 from junkdna.tasks.asked import Asked
+from junkdna.tasks.encode_prompts import Encoded
 from junkdna.tasks.tokens import load_tokenizer
+
+# Targets that follow the null prompt side by side.
+TOGETHER = 32
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,10 +111,10 @@ def choose_options(model: PreTrainedModel, asked: Asked, rule: str, precision: s
     rule: one of `specs.SCORE_RULES`. Columns: `files.runs_columns.PREDICTIONS`; a question one of whose options has no
     number as its score is answered by NaN.
     """
-    encoded, null = asked.encoded(), asked.without_question()
+    encoded = asked.encoded()
     fast = shares(model, encoded, precision)
     sums = np.concatenate(target_sums(model, encoded, precision, fast=fast))
-    without = np.concatenate(target_sums(model, null, precision, fast=fast))
+    without = null_sums(model, asked, precision, fast)
     tokens, characters = np.diff(asked.target_ends.numpy()), asked.characters.numpy()
     score = score_by(rule, sums=sums, tokens=tokens, characters=characters, null_sums=without)
     parts = asked.ends.numpy()[1:-1]
@@ -142,6 +146,22 @@ def choose_options(model: PreTrainedModel, asked: Asked, rule: str, precision: s
             **lists,
         }
     )
+
+
+def null_sums(model: PreTrainedModel, asked: Asked, precision: str, fast: bool) -> np.ndarray:
+    """Sum of the log-probabilities of the tokens of each target after the null prompt, nats, float64 [targets].
+
+    Targets that many questions have (letters) are looked at once, and several follow one context.
+    """
+    null = asked.without_question()
+    place = {each: i for i, each in enumerate(dict.fromkeys(null))}
+    different = [each.targets[0] for each in place]
+    groups = [
+        Encoded(null[0].context, tuple(different[start : start + TOGETHER]))
+        for start in range(0, len(different), TOGETHER)
+    ]
+    sums = np.concatenate(target_sums(model, groups, precision, fast=fast))
+    return sums[[place[each] for each in null]]
 
 
 def write_answers(

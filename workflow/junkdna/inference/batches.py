@@ -99,18 +99,26 @@ def order_evaluation(data: Data, *, max_tokens: int) -> list[np.ndarray]:
 
 
 def group_by_width(
-    widths: np.ndarray, max_tokens: int, *, counts: np.ndarray | None = None, beside: int = 0
+    widths: np.ndarray,
+    max_tokens: int,
+    *,
+    counts: np.ndarray | None = None,
+    beside: int = 0,
+    max_computed: int | None = None,
 ) -> list[np.ndarray]:
     """Group examples of such widths, the widest first, into batches of at most `max_tokens` padded tokens (or of one).
 
     counts: sequences of each example, one if not said. beside: tokens that each sequence takes beside its width.
+    max_computed: at most so many without those beside, if said.
     """
     counts = np.ones(len(widths), dtype=np.int64) if counts is None else counts
     batches: list[np.ndarray] = []
     batch: list[int] = []
     sequences = 0
     for example in np.argsort(-widths, kind="stable"):
-        if batch and (sequences + counts[example]) * (widths[batch[0]] + beside) > max_tokens:
+        rows, width = sequences + counts[example], widths[batch[0]] if batch else 0
+        too_many = max_computed is not None and rows * width > max_computed
+        if batch and (too_many or rows * (width + beside) > max_tokens):
             batches.append(np.array(batch))
             batch, sequences = [], 0
         batch.append(example)

@@ -39,8 +39,8 @@ class _StopTexts(StoppingCriteria):
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], start: int) -> None:
         self.tokenizer, self.stop, self.start = tokenizer, tuple(stop), start
-        # So many tokens hold a stop text that has just been completed, whatever came before.
-        self.tail = max((len(text) for text in stop), default=0) + 1
+        # So many tokens hold a stop text that has just been completed: one a byte at most, and one that it begins in.
+        self.tail = max((len(text.encode()) for text in stop), default=0) + 1
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: object) -> Tensor:
         first = max(self.start, input_ids.shape[1] - self.tail)

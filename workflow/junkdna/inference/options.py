@@ -8,13 +8,13 @@ Shapes: B questions of a batch, W the width of its longest, P the shared tokens.
 """
 
 import copy
-import inspect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Cache, PreTrainedModel
 
 from junkdna.inference.batches import group_by_width
@@ -26,9 +26,12 @@ from junkdna.tasks.encode_prompts import Encoded, shared_prefix
 LEAST_SHARED = 8
 # Logits that are turned into probabilities at once, of a vocabulary of 50,000.
 ROWS = 1024
-# Questions on which the two ways are compared, and by how many nats a target they may differ: with weights in float32,
-# and in half precision, where they differ with every batching.
-ASKED, NATS = 2, {torch.float32: 2e-3}
+# Padded tokens that are computed at once: on a CPU, fewer than fit its memory, for more of one width are no faster, and
+# of several widths the most is padding.
+COMPUTED = {"cpu": 1024, "cuda": 65536}
+# Questions, and targets of each, on which the two ways are compared, and by how many nats a target they may differ:
+# with weights in float32, and in half precision, where they differ with every batching.
+ASKED, TARGETS, NATS = 2, 4, {torch.float32: 2e-3}
 HALF_NATS = 1.0
 
 
@@ -62,7 +65,8 @@ def target_sums(
     with torch.inference_mode(), autocast(precision, model.device):
         prefix = compute_prefix(model, asked[0].context[:shared]) if shared else None
         widths = np.array([len(row.ids) for row in rows])
-        for order in group_by_width(widths, MAX_TOKENS[model.device.type], beside=shared):
+        kind = model.device.type
+        for order in group_by_width(widths, MAX_TOKENS[kind], beside=shared, max_computed=COMPUTED[kind]):
             batch = [rows[i] for i in order]
             found = _score(model, batch, prefix, shared, fast)
             for row, values in zip(batch, found, strict=True):
@@ -73,7 +77,7 @@ def target_sums(
 @torch.inference_mode()
 def shares(model: PreTrainedModel, asked: Sequence[Encoded], precision: str) -> bool:
     """Whether the fast way gives what the plain one does, on the first questions."""
-    few = asked[:ASKED]
+    few = [replace(each, targets=each.targets[:TARGETS]) for each in asked[:ASKED]]
     try:
         ours = target_sums(model, few, precision, fast=True)
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError):
@@ -127,7 +131,7 @@ def _score(
     ids, place = (np.zeros((len(batch), width), dtype=np.int64) for _ in range(2))
     for i, row in enumerate(batch):
         ids[i, : len(row.ids)], place[i, : len(row.ids)] = row.ids, row.place
-    given = {"input_ids": torch.from_numpy(ids).to(device), "use_cache": False}
+    given: dict[str, Any] = {"input_ids": torch.from_numpy(ids).to(device), "use_cache": False}
     if fast:
         given["position_ids"] = torch.from_numpy(place).to(device)
         given["attention_mask"] = _mask(batch, width, shared, model.dtype, device)
@@ -136,28 +140,41 @@ def _score(
         given["attention_mask"] = torch.from_numpy(present.astype(np.int64)).to(device)
     if prefix is not None:
         given |= {"past_key_values": repeated(prefix, len(batch)), "use_cache": True}
-    first = min(int(row.scored[:, 1].min()) for row in batch)
-    if "logits_to_keep" in inspect.signature(model.forward).parameters:
-        given["logits_to_keep"] = width - first
-    logits = model(**given).logits
-    skipped = width - logits.shape[1]
     which = np.concatenate([np.full(len(row.scored), i) for i, row in enumerate(batch)])
     where, token = np.concatenate([row.scored[:, 1:] for row in batch]).T
-    values = _log_probabilities(logits, which, where - skipped, token)
+    # Targets of one question begin at the same place.
+    places, of = np.unique(which * width + where, return_inverse=True)
+    logits = _logits_at(model, given, torch.from_numpy(places).to(device))
+    values = _log_probabilities(logits, of, token)
     return np.split(values, np.cumsum([len(row.scored) for row in batch])[:-1])
 
 
-def _log_probabilities(logits: Tensor, which: np.ndarray, where: np.ndarray, token: np.ndarray) -> np.ndarray:
-    """Log-probability of `token` at place `where` of row `which`, float64, a block of rows at a time."""
-    values = []
-    for start in range(0, len(which), ROWS):
-        part = slice(start, start + ROWS)
-        rows, places, tokens = (
-            torch.from_numpy(each[part]).to(logits.device) for each in (which, where, token)
-        )
-        chosen = logits[rows, places].float()
-        values.append(chosen.gather(1, tokens[:, None])[:, 0] - chosen.logsumexp(dim=1))
-    return torch.cat(values).double().cpu().numpy()
+def _logits_at(model: PreTrainedModel, given: dict[str, Any], places: Tensor) -> Tensor:
+    """Logits [N, V] at N places of a batch, counted through its rows; what is not asked for is not computed.
+
+    The layer that makes them is given these places alone, whatever the architecture does before and after it.
+    """
+    cut: list[bool] = []
+
+    def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        cut.append(True)
+        return (inputs[0].flatten(0, 1)[places][None], *inputs[1:])
+
+    layer = model.get_output_embeddings()
+    hook = layer.register_forward_pre_hook(keep) if layer is not None else None
+    try:
+        logits = model(**given).logits
+    finally:
+        if hook is not None:
+            hook.remove()
+    return logits[0] if cut else logits.flatten(0, 1)[places]
+
+
+def _log_probabilities(logits: Tensor, of: np.ndarray, token: np.ndarray) -> np.ndarray:
+    """Log-probability of each `token` by row `of` of logits [N, V], float64, a block of rows at a time."""
+    total = torch.cat([block.float().logsumexp(dim=1) for block in logits.split(ROWS)])
+    rows, tokens = (torch.from_numpy(each).to(logits.device) for each in (of, token))
+    return (logits[rows, tokens].float() - total[rows]).double().cpu().numpy()
 
 
 def _mask(batch: list[_Row], width: int, shared: int, dtype: torch.dtype, device: torch.device) -> Tensor:
