@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 QUESTION = "Question: {{ text }}\nAnswer:"
-COUNT, TEXTS, SHOTS, NEW, SEED = 64, 16, 4, 24, 1
+COUNT, TEXTS, SHOTS, NEW, SEED = 40, 8, 4, 24, 1
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -30,8 +30,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def fetch(data: Path, folder: Path) -> dict[str, dict[str, Any]]:
-    """The tables of the three asked tasks, by our own way from file to table, cut to COUNT questions."""
+def fetch(data: Path, folder: Path, count: int) -> dict[str, dict[str, Any]]:
+    """The tables of the three asked tasks, by our own way from file to table, cut to `count` questions."""
     import pandas as pd
 
     from junkdna.tasks.fetch import fetch_task
@@ -60,7 +60,7 @@ def fetch(data: Path, folder: Path) -> dict[str, dict[str, Any]]:
     made: dict[str, dict[str, Any]] = {}
     for name, entry in entries.items():
         source = {"path": {split: str(path) for split, path in sources[name].items()}}
-        tables, _ = fetch_task(entry | {"source": source, "validation_examples": COUNT}, name=name)
+        tables, _ = fetch_task(entry | {"source": source, "validation_examples": count}, name=name)
         made[name] = tables
     return made
 
@@ -80,7 +80,7 @@ def ours(checkpoint: Path, folder: Path, data: Path) -> None:
     from junkdna.tasks.tokens import load_tokenizer, tokenize
 
     folder.mkdir(parents=True, exist_ok=True)
-    tables = fetch(data, folder)
+    tables = fetch(data, folder, COUNT)
     tokenizer, model = load_tokenizer(checkpoint), load_causal(checkpoint).eval()
     said: dict[str, Any] = {}
     for name in ("csqa", "obqa"):

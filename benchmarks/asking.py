@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from against_lm_eval import COUNT, NEW, QUESTION, fetch
+from against_lm_eval import NEW, QUESTION, fetch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
@@ -42,7 +42,7 @@ from junkdna.tasks.prompts import PromptSpec
 from junkdna.tasks.tokens import load_tokenizer
 
 BATCH = 16
-QUESTIONS = {"options": 64, "shots": 12, "written": 48}
+QUESTIONS = {"options": 40, "shots": 12, "written": 32, "start": 40}
 SHOTS = {"options": 0, "shots": 8, "written": 4}
 WHOLE = 400
 STOP = ("\n",)
@@ -178,17 +178,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", choices=[*QUESTIONS, "start"], default=[*QUESTIONS, "start"])
+    parser.add_argument("--only", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--questions", type=int, help=f"at most {COUNT}; default {QUESTIONS}")
+    parser.add_argument("--questions", type=int, help=f"default {QUESTIONS}")
     arguments = parser.parse_args()
     torch.set_grad_enabled(False)
     with tempfile.TemporaryDirectory() as folder:
-        tables = fetch(arguments.data, Path(folder))
+        tables = fetch(arguments.data, Path(folder), arguments.questions or max(QUESTIONS.values()))
     tokenizer, model = load_tokenizer(arguments.checkpoint), load_causal(arguments.checkpoint).eval()
     harness = HFLM(pretrained=str(arguments.checkpoint), dtype="float32", batch_size=BATCH, device="cpu")
     for part in arguments.only:
-        count = arguments.questions or QUESTIONS.get(part, QUESTIONS["options"])
+        count = arguments.questions or QUESTIONS[part]
         if part == "start":
             start_share(arguments.checkpoint, tables, tokenizer, count, arguments.rounds)
         elif part == "written":

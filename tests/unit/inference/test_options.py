@@ -14,6 +14,8 @@ SIZES = {
     "opt": {"hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 2, "word_embed_proj_dim": 32},
     "gpt_neox": {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2},
     "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4},
+    "mpt": {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 256},
+    "bart": {"d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 48},
     "mamba": {"hidden_size": 32, "num_hidden_layers": 2},
     "gemma2": {"num_key_value_heads": 2, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
                "head_dim": 8},
@@ -22,7 +24,7 @@ SIZES = {
 
 def build(kind: str):
     torch.manual_seed(0)
-    heads = {} if kind in ("gpt2", "bloom", "mamba") else {"num_attention_heads": 4}
+    heads = {} if kind in ("gpt2", "bloom", "mamba", "mpt", "bart") else {"num_attention_heads": 4}
     config = AutoConfig.for_model(
         kind, vocab_size=60, bos_token_id=0, eos_token_id=1, pad_token_id=1, **heads, **SIZES[kind]
     )
@@ -66,12 +68,18 @@ def test_likelihoods_are_those_of_one_pass_a_target(kind):
             np.testing.assert_allclose(one, other, atol=2e-3)
 
 
-# ALiBi makes positions of the mask itself, and the state of a state-space model cannot be looked at in part.
-@pytest.mark.parametrize(
-    ("kind", "can"), [("llama", True), ("gpt2", True), ("bloom", False), ("mamba", False)]
-)
+# ALiBi (bloom, mpt) makes positions of the mask itself, bart counts them itself, and the state of a state-space model
+# cannot be looked at in part.
+CAN = {"llama": True, "gpt2": True, "bloom": False, "mpt": False, "bart": False, "mamba": False}
+
+
+@pytest.mark.parametrize(("kind", "can"), CAN.items())
 def test_a_model_is_asked_whether_it_can_share(kind, can):
-    assert shares(build(kind), questions(), "fp32") == can
+    model, asked = build(kind), questions()
+    assert shares(model, asked, "fp32") == can
+    # Whatever the order of the questions, and though most have but targets of one token.
+    short = [Encoded(each.context, tuple(target[:1] for target in each.targets)) for each in asked]
+    assert shares(model, [*short, *asked[:5], *short], "fp32") == can
 
 
 @pytest.mark.parametrize("fast", [True, False])

@@ -29,9 +29,9 @@ ROWS = 1024
 # Padded tokens that are computed at once: on a CPU, fewer than fit its memory, for more of one width are no faster, and
 # of several widths the most is padding.
 COMPUTED = {"cpu": 1024, "cuda": 65536}
-# Questions, and targets of each, on which the two ways are compared, and by how many nats a target they may differ:
+# How many questions, and targets of each, on which the two ways are compared, and by how many nats a target they may differ:
 # with weights in float32, and in half precision, where they differ with every batching.
-ASKED, TARGETS, NATS = 2, 4, {torch.float32: 2e-3}
+ASKED, TARGETS, NATS = 2, 2, {torch.float32: 2e-3}
 HALF_NATS = 1.0
 
 
@@ -76,8 +76,8 @@ def target_sums(
 
 @torch.inference_mode()
 def shares(model: PreTrainedModel, asked: Sequence[Encoded], precision: str) -> bool:
-    """Whether the fast way gives what the plain one does, on the first questions."""
-    few = [replace(each, targets=each.targets[:TARGETS]) for each in asked[:ASKED]]
+    """Whether the fast way gives what the plain one does, on the questions that would show it most clearly."""
+    few = _telling(asked)
     try:
         ours = target_sums(model, few, precision, fast=True)
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError):
@@ -88,6 +88,15 @@ def shares(model: PreTrainedModel, asked: Sequence[Encoded], precision: str) -> 
         np.allclose(one, other, rtol=0, atol=allowed, equal_nan=True)
         for one, other in zip(ours, plain, strict=True)
     )
+
+
+def _telling(asked: Sequence[Encoded]) -> list[Encoded]:
+    """A few questions, cut to their longest targets, of which the shortest is longer than those of the others.
+
+    An architecture that makes positions of the mask, or sees no mask, is right about targets of one token.
+    """
+    cut = [replace(each, targets=tuple(sorted(each.targets, key=len)[-TARGETS:])) for each in asked]
+    return sorted(cut, key=lambda each: (len(each.targets), len(each.targets[0])))[-ASKED:]
 
 
 def _rows_of(number: int, asked: Encoded, shared: int, fast: bool) -> Iterator[_Row]:
