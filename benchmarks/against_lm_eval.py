@@ -126,7 +126,7 @@ def ours(checkpoint: Path, folder: Path, data: Path) -> None:
         {"example_id": np.arange(TEXTS), "text": [tokenizer.eos_token + text for text in passages]}
     )
     table["label"] = 0
-    tokens = tokenize(table, tokenizer, format="lm", max_length=2000)
+    tokens = tokenize(table, tokenizer, format="lm", max_length=2000, num_labels=0)
     start = time.perf_counter()
     scored = predict_text(model, load_data(tokens, torch.device("cpu")), "fp32", tokens)
     scored = scored.sort_values("example_id")
@@ -140,7 +140,7 @@ def ours(checkpoint: Path, folder: Path, data: Path) -> None:
 def theirs(checkpoint: Path, folder: Path) -> None:
     """Ask the same questions through lm-evaluation-harness."""
     import lm_eval
-    import torch
+    from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
     same = {"dataset_path": "json", "test_split": "test", "doc_to_text": QUESTION, "metadata": {"version": 1}}
@@ -184,13 +184,15 @@ def theirs(checkpoint: Path, folder: Path) -> None:
         }
     )
     said: dict[str, Any] = {}
-    model = lm_eval.models.huggingface.HFLM(
-        pretrained=str(checkpoint), dtype="float32", batch_size=16, device="cpu"
-    )
+    model = HFLM(pretrained=str(checkpoint), dtype="float32", batch_size=16, device="cpu")
     for task in tasks:
         start = time.perf_counter()
         found = lm_eval.simple_evaluate(
-            model=model, tasks=[task], task_manager=TaskManager(), log_samples=True, bootstrap_iters=0
+            model=model,
+            tasks=[task],
+            task_manager=TaskManager(include_defaults=False),
+            log_samples=True,
+            bootstrap_iters=0,
         )
         samples = sorted(found["samples"][task["task"]], key=lambda sample: sample["doc_id"])
         said[task["task"]] = {
