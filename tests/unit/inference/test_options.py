@@ -90,7 +90,9 @@ def test_options_of_very_different_length(fast):
         for lengths in ((1, 90, 2), (60, 1), (1,))
     ]
     model = build("llama")
-    for one, other in zip(target_sums(model, asked, "fp32", fast=fast), one_by_one(model, asked), strict=True):
+    for one, other in zip(
+        target_sums(model, asked, "fp32", fast=fast), one_by_one(model, asked), strict=True
+    ):
         np.testing.assert_allclose(one, other, atol=2e-3)
 
 

@@ -57,8 +57,13 @@ def test_two_hundred_pairs_score_as_the_official_scorers_say():
             wanted = match if answer.strip() else 0
             blank += match - wanted
             assert exact_match(answer, gold, NORMALISERS[name]) == wanted, (name, answer, gold)
-            assert token_f1(answer, gold, NORMALISERS[name]) == pytest.approx(float(Fraction(f1))), (answer, gold)
-    assert len(lines) >= 200 and blank == 4, "we differ on the empty answer alone, which they take for an article"
+            assert token_f1(answer, gold, NORMALISERS[name]) == pytest.approx(float(Fraction(f1))), (
+                answer,
+                gold,
+            )
+    assert len(lines) >= 200 and blank == 4, (
+        "we differ on the empty answer alone, which they take for an article"
+    )
 
 
 def test_f1_is_the_best_over_the_aliases():

@@ -29,7 +29,7 @@ ROWS = 1024
 # Padded tokens that are computed at once: on a CPU, fewer than fit its memory, for more of one width are no faster, and
 # of several widths the most is padding.
 COMPUTED = {"cpu": 1024, "cuda": 65536}
-# How many questions, and targets of each, on which the two ways are compared, and by how many nats a target they may differ:
+# How many questions, and targets of each, the two ways are compared on, and by how many nats a target they may differ:
 # with weights in float32, and in half precision, where they differ with every batching.
 ASKED, TARGETS, NATS = 2, 2, {torch.float32: 2e-3}
 HALF_NATS = 1.0
