@@ -14,7 +14,6 @@ are ours, and their sampler `first_n` takes them in order. All in float32.
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +89,10 @@ def ours(checkpoint: Path, folder: Path, data: Path) -> None:
             json.loads(measured.drop(columns="example_id").to_json(orient="records")),
         )
         asked = ask(measured, measured.iloc[:0], tokenizer, PromptSpec(prompt=QUESTION), seed=SEED, room=2000)
-        start = time.perf_counter()
         made = choose_options(model, asked, "sum", "fp32")
         said[name] = {
             "prompts": [tokenizer.decode(list(each.context)) for each in asked.encoded()],
             "sums": [list(map(float, own)) for own in made["sums"]],
-            "seconds": time.perf_counter() - start,
         }
     trivia, pool = tables["trivia"]["validation"], tables["trivia"]["train"]
     spec = PromptSpec(prompt=QUESTION, answer="{{ answer }}", shots=SHOTS)
@@ -109,13 +106,11 @@ def ours(checkpoint: Path, folder: Path, data: Path) -> None:
         ]
         write_lines(folder / f"{split}.jsonl", rows)
     asked = ask(trivia, pool, tokenizer, spec, seed=SEED, room=2000)
-    start = time.perf_counter()
     how = AnswerSpec(metric="exact-match", stop=("\n",), max_new_tokens=NEW)
     made = write_answers(model, tokenizer, asked, list(trivia["answers"]), how, "fp32")
     said["trivia"] = {
         "prompts": [tokenizer.decode(list(each.context)) for each in asked.encoded()],
         "texts": list(made["text"]),
-        "seconds": time.perf_counter() - start,
     }
     passages = pd.read_parquet(data / "rajpurkar/squad/plain_text/validation.parquet")["context"].unique()[
         :TEXTS
@@ -127,12 +122,10 @@ def ours(checkpoint: Path, folder: Path, data: Path) -> None:
     )
     table["label"] = 0
     tokens = tokenize(table, tokenizer, format="lm", max_length=2000, num_labels=0)
-    start = time.perf_counter()
     scored = predict_text(model, load_data(tokens, torch.device("cpu")), "fp32", tokens)
     scored = scored.sort_values("example_id")
     said["text"] = {
         "sums": list(scored["prediction"] * scored["target"]),
-        "seconds": time.perf_counter() - start,
     }
     (folder / "ours.json").write_text(json.dumps(said))
 
@@ -186,7 +179,6 @@ def theirs(checkpoint: Path, folder: Path) -> None:
     said: dict[str, Any] = {}
     model = HFLM(pretrained=str(checkpoint), dtype="float32", batch_size=16, device="cpu")
     for task in tasks:
-        start = time.perf_counter()
         found = lm_eval.simple_evaluate(
             model=model,
             tasks=[task],
@@ -198,18 +190,15 @@ def theirs(checkpoint: Path, folder: Path) -> None:
         said[task["task"]] = {
             "arguments": [sample["arguments"] for sample in samples],
             "answers": [sample["resps"] for sample in samples],
-            "seconds": time.perf_counter() - start,
         }
     (folder / "theirs.json").write_text(json.dumps(said, default=str))
 
 
 def compare(folder: Path) -> None:
-    """Print a row a task: how many prompts and texts are equal, the largest difference, and the times."""
+    """Print a row a task: how many prompts and texts are equal, and the largest difference of a likelihood."""
     own, other = (json.loads((folder / f"{who}.json").read_text()) for who in ("ours", "theirs"))
-    print(
-        "| task | questions | equal prompts | equal answers | largest difference, nats | ours, s | theirs, s |"
-    )
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| task | questions | equal prompts | equal answers | largest difference, nats |")
+    print("| --- | ---: | ---: | ---: | ---: |")
     for name, said in other.items():
         mine, prompts, answers, worst = own[name], "–", "–", "–"
         if "prompts" in mine:
@@ -217,7 +206,7 @@ def compare(folder: Path) -> None:
             prompts = f"{sum(a == b for a, b in zip(mine['prompts'], asked, strict=True))}"
         if "texts" in mine:
             written = [_first(each) for each in said["answers"]]
-            answers = f"{sum(a.strip() == b.strip() for a, b in zip(mine['texts'], written, strict=True))}"
+            answers = f"{sum(a == b for a, b in zip(mine['texts'], written, strict=True))}"
         else:
             theirs_ = [[float(_first(option)) for option in each] for each in said["answers"]]
             ours_ = [each if isinstance(each, list) else [each] for each in mine["sums"]]
@@ -227,8 +216,7 @@ def compare(folder: Path) -> None:
                 for a, b in zip(one, two, strict=True)
             ]
             worst = f"{max(gaps):.1e}"
-        count, seconds = len(said["answers"]), (mine["seconds"], said["seconds"])
-        print(f"| {name} | {count} | {prompts} | {answers} | {worst} | {seconds[0]:.1f} | {seconds[1]:.1f} |")
+        print(f"| {name} | {len(said['answers'])} | {prompts} | {answers} | {worst} |")
 
 
 def _first(value: Any) -> Any:
