@@ -116,10 +116,10 @@ def ours(checkpoint: Path, folder: Path, data: Path) -> None:
         :TEXTS
     ]
     write_lines(folder / "text.jsonl", [{"text": text} for text in passages])
-    # They let a text follow the token that ends texts; so does ours, where that token is spelled out.
-    table = pd.DataFrame(
-        {"example_id": np.arange(TEXTS), "text": [tokenizer.eos_token + text for text in passages]}
-    )
+    # They let a text follow the token that begins texts, else the one that ends them; so does ours, where it is
+    # spelled out.
+    first = tokenizer.bos_token or tokenizer.eos_token
+    table = pd.DataFrame({"example_id": np.arange(TEXTS), "text": [first + text for text in passages]})
     table["label"] = 0
     tokens = tokenize(table, tokenizer, format="lm", max_length=2000, num_labels=0)
     scored = predict_text(model, load_data(tokens, torch.device("cpu")), "fp32", tokens)
