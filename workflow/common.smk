@@ -12,6 +12,7 @@ from junkdna.provenance.code import code_digest
 from junkdna.study import (
     check,
     duplicate_keys,
+    elsewhere,
     figure_names,
     inputs,
     local_paths,
@@ -43,7 +44,7 @@ try:
     if workflow.is_main_process:
         # What was fetched already may be gone from where it came.
         local_paths.check_paths(
-            USED, lambda part, name: Path(f"resources/{part}/{name}/manifest.json").exists()
+            USED, lambda part, name: any(Path("resources").glob(f"{part}/{name}/manifest.json"))
         )
 except ValueError as error:
     raise WorkflowError(f"the config is wrong:\n{error}")
@@ -140,6 +141,7 @@ def needed(kind, without_training=None):
             "like": rules.build_mask.output.mask,
             "mask": rules.build_mask.output.mask,
             "quantized": rules.quantize_weights.output.weights,
+            "given": rules.fetch_given.output.manifest,
         }
         names = {"checkpoint": wildcards.checkpoint, "ranking": slug, "calibration": slug, "recipe": slug}
         return files[kind].format(**names) if slug else []

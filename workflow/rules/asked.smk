@@ -43,6 +43,7 @@ rule evaluate:
         validation=rules.fetch_task.output.validation,
         mask=needed("mask"),
         quantized=needed("quantized"),
+        given=needed("given"),
     output:
         **rules.finetune.output,
     log:

@@ -1,7 +1,10 @@
-"""Checkpoints: from the hub or a folder, or pre-trained here on the toy world.
+"""Checkpoints: from the hub or a folder, or pre-trained here on the toy world; models that others made of them.
 
-Needs nothing. Gives resources/checkpoints/{checkpoint}/ (weights, config, tokenizer) with its manifest.
+Needs nothing. Gives resources/checkpoints/{checkpoint}/ (weights, config, tokenizer) with its manifest, and
+resources/given/{checkpoint}/{recipe}/ likewise.
 """
+
+GIVEN = [slug for slug, recipe in RECIPES.items() if recipe["method"] == "given"]
 
 
 # The weights, the config and the tokenizer of one pinned model.
@@ -57,3 +60,32 @@ rule pretrain_checkpoint:
         "Pre-training checkpoint {wildcards.checkpoint}"
     script:
         "../scripts/pretrain_checkpoint.py"
+
+
+# A model that someone else compressed, measured against the checkpoint that it was made from.
+rule fetch_given:
+    input:
+        manifest="resources/checkpoints/{checkpoint}/manifest.json",
+    output:
+        manifest="resources/given/{checkpoint}/{recipe}/manifest.json",
+    log:
+        "logs/fetch_given/{checkpoint}/{recipe}.log",
+    benchmark:
+        "benchmarks/runs/fetch_given/{checkpoint}/{recipe}.tsv"
+    wildcard_constraints:
+        recipe="|".join(GIVEN) or "(?!)",
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        recipe=lambda w: RECIPES[w.recipe],
+        key=lambda w: elsewhere.key_of(w.recipe, RECIPES[w.recipe]),
+        made=lambda w: config_hashes.made_of(MADE, config_hashes.GIVEN, w),
+        local=lambda w: LOCAL.get(f"recipes.{w.recipe}", {}),
+        code=code_digest("fetch_given"),
+    message:
+        "Fetching {wildcards.recipe} of {wildcards.checkpoint}"
+    script:
+        "../scripts/fetch_given.py"

@@ -24,6 +24,7 @@ rule finetune:
         validation=rules.tokenize_task.output.validation,
         mask=needed("mask"),
         quantized=needed("quantized"),
+        given=needed("given"),
     output:
         predictions="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/predictions.parquet",
         history="results/runs/{checkpoint}/{recipe}/{task}/{regime}/seed{seed}/history.parquet",

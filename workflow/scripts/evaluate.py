@@ -23,7 +23,7 @@ run = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)}
 examples = read_table(paths.validation)
 result = ask_model(
     AskedRun(
-        checkpoint=Path(paths.manifest).parent,
+        checkpoint=Path(paths.given or paths.manifest).parent,
         asked=read_asked(paths.asked),
         gold=None if "options" in examples else examples["answers"].tolist(),
         recipe=params.recipe,
@@ -31,7 +31,7 @@ result = ask_model(
         how=AnswerSpec.from_mapping(params.asked),
         precision=params.precision,
         device=torch.device(take_device(snakemake.resources.gpu)),
-        compressed=read_compressed(paths.mask, paths.quantized),
+        compressed=read_compressed(paths.mask, paths.quantized, paths.given),
     )
 )
 keys = run | {key: params.recipe[key] for key in ("family", "level")}

@@ -12,7 +12,7 @@ from junkdna.tasks.fetch import fetch_task
 
 params = snakemake.params
 splits, manifest = fetch_task(params.data, name=params.name)
-check_local(params.local, manifest.get("files", {}), f"tasks.{params.name}")
+check_local(params.local, manifest.get("files", {}), f"tasks.{params.name}.source.path")
 manifest = {**record(params.made, snakemake.config), **manifest}
 write_table(snakemake.output.train, splits["train"], manifest)
 write_table(snakemake.output.validation, splits["validation"], manifest)

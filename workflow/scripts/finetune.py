@@ -24,10 +24,10 @@ check_inputs(paths, params.made)
 run = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)}
 result = finetune(
     Run(
-        checkpoint=Path(paths.manifest).parent,
+        checkpoint=Path(paths.given or paths.manifest).parent,
         **{split: read_tokens(paths[split]) for split in ("train", "validation")},
         recipe=params.recipe,
-        compressed=read_compressed(paths.mask, paths.quantized),
+        compressed=read_compressed(paths.mask, paths.quantized, paths.given),
         spec=TrainSpec.from_mapping(params.training),
         **{key: run[key] for key in ("regime", "seed")},
         device=torch.device(take_device(snakemake.resources.gpu)),

@@ -35,12 +35,13 @@ def fetch_checkpoint(
     folder: Path,
     *,
     name: str,
+    key: str = "",
     about: Mapping[str, Any] | None = None,
     local: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Fetch a checkpoint into `folder` and return its manifest, which is also written there.
 
-    source: `{hub: id, revision: branch, tag or commit}`, through huggingface_hub (HF_ENDPOINT, HF_HOME,
+    key: of the source in the config, where it is not that of the checkpoint `name`. source: `{hub: id, revision: branch, tag or commit}`, through huggingface_hub (HF_ENDPOINT, HF_HOME,
     HF_TOKEN and HF_HUB_OFFLINE count), or `{path: folder}`. Taken are config, tokenizer and the weights as
     safetensors, shards kept; `pytorch_model.bin` only where there are no safetensors, and converted. What the
     folder held before goes; it holds the whole new checkpoint or is not touched.
@@ -52,7 +53,7 @@ def fetch_checkpoint(
 
     Raises ValueError, FileNotFoundError or RuntimeError with the key, what was found and what to do.
     """
-    key = f"checkpoints.{name}.source"
+    key = key or f"checkpoints.{name}.source"
     with whole_folder(folder) as partial:
         if "hub" in source:
             files, commit = _from_hub(source["hub"], source.get("revision", "main"), key)
@@ -69,7 +70,7 @@ def fetch_checkpoint(
             _compare_with_cache(files, placed | converted)
         except ValueError as error:
             raise ValueError(f"{where}: {error}. {remedy}") from None
-        check_local(local or {}, placed | converted, f"checkpoints.{name}")
+        check_local(local or {}, placed | converted, f"{key}.path")
         config = json.loads((partial / "config.json").read_text(encoding="utf-8"))
         manifest = {
             **(about or {}),

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from junkdna.compression.compressed import Compressed
 from junkdna.inference.precision import peak_memory_mb, weights_dtype
 from junkdna.inference.result import Result
-from junkdna.models.compressed import Applied, apply_recipe, body_footprint
+from junkdna.models.compressed import Applied, apply_recipe
 from junkdna.models.load import on_device
 from junkdna.study.regimes import REGIMES, check_pair
 
@@ -68,7 +68,7 @@ def untrained_result(
         "examples_per_second": 0.0,
         "peak_memory_mb": peak_memory_mb(model.device),
         "sparsity": applied.sparsity,
-        **body_footprint(model, applied.bits),
+        **applied.footprint,
         "first_loss": loss,
         "final_loss": loss,
         "min_loss": loss,

@@ -53,6 +53,17 @@ def keep_all(model: PreTrainedModel, spec: PruneSpec) -> Masks:
     return Masks(found, weights, kept, 0.0)
 
 
+def mask_zeros(model: PreTrainedModel, weights: int) -> Masks:
+    """The masks that keep what is not 0 of a model that someone else pruned.
+
+    weights: of the body of the checkpoint that it stands beside; their share that the model lacks counts as removed.
+    """
+    found = prunable_weights(model, "body")
+    held = whole_parameters(found)
+    kept = {name: weight.detach() != 0 for name, weight in held.items()}
+    return Masks(found, held, kept, max(0.0, 1 - sum(int(mask.sum()) for mask in kept.values()) / weights))
+
+
 @torch.no_grad()
 def remove(masks: Masks, moved: Mapping[str, Tensor] | None = None) -> None:
     """Set the removed weights to 0, and the kept ones to their new values, if they have any.

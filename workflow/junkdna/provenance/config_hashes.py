@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from junkdna.study.elsewhere import is_logged
 from junkdna.study.inputs import calibration_slug, copied_mask, needs_calibration, ranking_of
 from junkdna.study.runs import training_of
 from junkdna.study.tasks import ASK_KEYS, data_of, is_asked
@@ -21,6 +22,7 @@ RANKING = ("checkpoint", "ranking")
 MASK = ("checkpoint", "calibration", "compression", "like", "ranking")
 RUN = (*TOKENS, "compression", "training")
 NULL = (*TOKENS, "training")
+GIVEN = ("checkpoint", "compression")
 
 Parts = Mapping[str, Mapping[str, str]]
 
@@ -38,8 +40,8 @@ def hash_parts(
 ) -> dict[str, dict[str, str]]:
     """The hashes of everything in the config: part -> slug (see `made_of`) -> hash.
 
-    recipes: expanded. local: "checkpoints.<name>" or "tasks.<name>" -> file -> hash of its content, for the sources
-    that are on this machine.
+    recipes: expanded. local: "checkpoints.<name>", "tasks.<name>" or "recipes.<slug>" -> file -> hash of its content,
+    for the sources that are on this machine.
     """
     checkpoints, tasks, text = config["checkpoints"], config["tasks"], config["calibration"]
     parts: dict[str, dict[str, str]] = {
@@ -77,14 +79,15 @@ def hash_parts(
         if copied := copied_mask(recipe):
             parts["like"][slug] = parts["compression"][copied]
         needs = [parts[part].get(slug) for part in ("calibration", "like")]
+        needs += [local[owner] for owner in (f"recipes.{slug}",) if owner in local]
         parts["compression"][slug] = short_hash([recipe, *needs])
     return parts
 
 
 def _encoding_of(task: Mapping[str, Any]) -> list[Any]:
     """What decides how the examples of a task become tokens, and how answers are judged."""
-    asked = [{key: task[key] for key in ASK_KEYS if key in task}] if is_asked(task) else []
-    return [task["format"], task["max_length"], *asked]
+    said = [{key: task[key] for key in ASK_KEYS if key in task}] if is_asked(task) or is_logged(task) else []
+    return [task["format"], task["max_length"], *said]
 
 
 def _depth(slug: str, recipes: Mapping[str, Mapping[str, Any]]) -> int:

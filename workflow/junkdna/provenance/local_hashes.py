@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from junkdna.files.artifacts import sha256
+from junkdna.study.recipes import expand_recipes
 
 # What a checkpoint's folder may hold that counts; pickles where there are no safetensors.
 COUNTS = ("*.json", "*.model", "*.txt", "*.safetensors")
+# What a folder of sample logs may hold, at any depth.
+LOGS = ("*.json", "*.jsonl")
 PICKLES = ("pytorch_model*.bin",)
 # A file that was written so shortly before it was hashed may be written again without a sign of it.
 REST_NS = 2_000_000_000
@@ -25,9 +28,10 @@ LARGE = 1 << 30
 
 
 def local_hashes(config: Mapping[str, Any], cache: Path) -> dict[str, dict[str, str]]:
-    """Hash the content of all files under `source.path`: "checkpoints.<name>" or "tasks.<name>" -> name -> SHA-256.
+    """Hash the content of all files under `source.path` and of all logs: owner -> name -> SHA-256.
 
-    The names are those of the files of a checkpoint, and the splits of a task. cache: JSON that keeps what was hashed
+    An owner is "checkpoints.<name>", "tasks.<name>" or, of what others made, "recipes.<slug>". The names are those of
+    the files of a checkpoint or of its logs, and the splits of a task. cache: JSON that keeps what was hashed
     (path -> size, times, hash), so that the next call only looks at sizes and times. One that cannot be written, or
     that holds nonsense, costs the time and nothing else; two processes that write it lose at most an entry. A file
     that is gone keeps the hash that it had: what was made of it stays good. Files that were never there have none.
@@ -52,12 +56,12 @@ def local_hashes(config: Mapping[str, Any], cache: Path) -> dict[str, dict[str, 
 def check_local(local: Mapping[str, str], files: Mapping[str, Mapping[str, Any]], key: str) -> None:
     """Check that what a job read of local files is what was hashed before it started. ValueError if not.
 
-    files: name -> entry with "sha256", of a manifest.
+    files: name -> entry with "sha256", of a manifest. key: of the source in the config.
     """
     for name, hashed in local.items():
         if name in files and files[name]["sha256"] != hashed:
             raise ValueError(
-                f"{key}.source.path: {name} was changed while the workflow started; give the command again"
+                f"{key}: {name} was changed while the workflow started; give the command again"
             )
 
 
@@ -69,6 +73,23 @@ def _sources(config: Mapping[str, Any], known: Iterable[str]) -> Iterable[tuple[
     for name, entry in config["tasks"].items():
         if "path" in entry["source"]:
             yield f"tasks.{name}", {split: Path(path) for split, path in entry["source"]["path"].items()}
+    for name, entry in config["checkpoints"].items():
+        if "logs" in entry["source"]:
+            yield f"checkpoints.{name}", _of_logs(Path(entry["source"]["logs"]), known)
+    for slug, recipe in expand_recipes(config.get("sweeps", {})).items():
+        if recipe["method"] == "logged":
+            yield f"recipes.{slug}", _of_logs(Path(recipe["source"]), known)
+        elif recipe["method"] == "given" and "path" in recipe["source"]:
+            yield f"recipes.{slug}", _of_folder(Path(recipe["source"]["path"]), known)
+
+
+def _of_logs(place: Path, known: Iterable[str]) -> dict[str, Path]:
+    """The files of a log, or of a folder of logs; of one that is gone, those that were hashed once."""
+    if place.is_file():
+        return {place.name: place}
+    here = [path for pattern in LOGS for path in place.rglob(pattern) if path.is_file()]
+    here = here or [path for path in map(Path, known) if path == place or place in path.parents]
+    return {str(path.relative_to(place)) if path != place else path.name: path for path in sorted(here)}
 
 
 def _of_folder(folder: Path, known: Iterable[str]) -> dict[str, Path]:

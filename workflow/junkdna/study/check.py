@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from junkdna.study.axes import axis_problems, expand_axes, settle_options
-from junkdna.study.check_entries import checkpoint_problems, task_problems
+from junkdna.study.check_entries import checkpoint_problems, given_problems, task_problems
+from junkdna.study.elsewhere import is_logged
 from junkdna.study.inputs import needs_calibration
 from junkdna.study.problems import problem
 from junkdna.study.recipes import expand_recipes
@@ -62,6 +63,8 @@ def check(
             problems += task_problems(f"tasks.{name}", task, human)
         for name, checkpoint in whole["checkpoints"].items():
             problems += checkpoint_problems(f"checkpoints.{name}", checkpoint)
+        for name, sweep in whole["sweeps"].items():
+            problems += given_problems(f"sweeps.{name}.source.given", sweep)
         whole["tasks"] = {name: _with_defaults(task) for name, task in whole["tasks"].items()}
         problems += [*axis_problems(whole), *_unmatched_axes(whole), *_uncalibrated(whole)]
     if lines := _once(problems, bases):
@@ -85,6 +88,8 @@ def _with_defaults(task: dict[str, Any]) -> dict[str, Any]:
     """Fill in what neither the task nor its bases say."""
     splits = {"splits": SPLITS | task.get("splits", {})} if "hub" in task.get("source", {}) else {}
     asked = ASK_DEFAULTS | FORM_DEFAULTS.get(task["format"], {}) if is_asked(task) else {}
+    if is_logged(task) and task["format"] == "choice":
+        return TASK_DEFAULTS | {"score": FORM_DEFAULTS["choice"]["score"]} | task
     if task.get("metric") == "number":
         asked.pop("normalise", None)
     # A prompt with its shots takes more than a text to train on.
@@ -93,6 +98,8 @@ def _with_defaults(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sweep_with_defaults(sweep: dict[str, Any]) -> dict[str, Any]:
+    if "source" in sweep:
+        return sweep
     kind = "quantizer" if "quantizer" in sweep else "score"
     own = sweep.get(kind)
     return SWEEP_DEFAULTS[own if own in SWEEP_DEFAULTS else kind] | sweep

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from junkdna.study.check_logs import logged_problems
 from junkdna.study.local_paths import SUFFIXES
 from junkdna.study.problems import problem
 from junkdna.study.tasks import ASK_KEYS
@@ -28,6 +29,8 @@ METRICS = {
 # Kind of source -> keys inside it that a whole task needs.
 INSIDE = {"generate": ("task", "world_seed", "seed", "train", "validation"), "path": ("train", "validation")}
 
+# Kinds of sources.
+KINDS = {"checkpoint": ("hub", "path", "pretrain", "logs"), "task": ("hub", "path", "generate", "logs")}
 
 # By the format of an asked task: which one its keys do not go with.
 OTHER = {"choice": "format generate", "generate": "format choice"}
@@ -42,28 +45,39 @@ GENERATED = {
 }
 
 
-def _kind(where: str, source: Mapping[str, Any], kinds: tuple[str, ...], problems: list[str]) -> str:
-    """The kind of a source, "" where that is not clear; what goes with `hub` only is checked here."""
+def source_kind(where: str, source: Mapping[str, Any], kinds: tuple[str, ...], problems: list[str]) -> str:
+    """The kind of the source under the key `where`, "" where that is not clear; `problems` gets what is wrong.
+
+    What goes with `hub` only is checked here.
+    """
     found = [kind for kind in kinds if kind in source]
     if len(found) != 1:
         shown = " and ".join(found) or "none"
-        problems.append(f"{where}.source: found {shown}; legal: exactly one of {', '.join(kinds)}")
+        problems.append(f"{where}: found {shown}; legal: exactly one of {', '.join(kinds)}")
         return ""
     if found == ["hub"] and "revision" not in source:
-        problems.append(f"{where}.source.revision: missing; legal: a commit of {source['hub']} (or main)")
+        problems.append(f"{where}.revision: missing; legal: a commit of {source['hub']} (or main)")
     for key in {"config", "revision"} & set(source) if found != ["hub"] else ():
-        problems.append(f"{where}.source.{key}: found beside {found[0]}; legal: beside hub only")
+        problems.append(f"{where}.{key}: found beside {found[0]}; legal: beside hub only")
     return found[0]
 
 
 def checkpoint_problems(where: str, checkpoint: Mapping[str, Any]) -> list[str]:
     """List what a checkpoint lacks, has too much, or combines wrongly; `where` is its key in the config."""
     lines: list[str] = []
-    if _kind(where, checkpoint["source"], ("hub", "path", "pretrain"), lines) == "pretrain":
+    if source_kind(f"{where}.source", checkpoint["source"], KINDS["checkpoint"], lines) == "pretrain":
         shape = checkpoint["source"]["pretrain"]
         if shape["hidden"] % shape["heads"]:
             legal = f"a multiple of heads ({shape['heads']})"
             lines.append(problem(f"{where}.source.pretrain.hidden", shape["hidden"], legal))
+    return lines
+
+
+def given_problems(where: str, sweep: Mapping[str, Any]) -> list[str]:
+    """List what is wrong with where the given models of a sweep come from; `where` is the key of their mapping."""
+    lines: list[str] = []
+    for level, source in sweep.get("source", {}).get("given", {}).items():
+        source_kind(f"{where}.{level}", source, ("hub", "path"), lines)
     return lines
 
 
@@ -73,7 +87,7 @@ def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] 
     human: row of the table of human scores -> its metric; None leaves that key unchecked.
     """
     words = {
-        "source": "exactly one of hub, path, generate",
+        "source": f"exactly one of {', '.join(KINDS['task'])}",
         "format": ", ".join(COLUMNS),
         "metric": "a metric that fits the format",
         "version": "a whole number >= 1",
@@ -82,7 +96,9 @@ def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] 
     if lines:
         return lines
     form, metric = task["format"], task["metric"]
-    kind = _kind(where, task["source"], ("hub", "path", "generate"), lines)
+    if "logs" in task["source"]:
+        return lines + logged_problems(where, task)
+    kind = source_kind(f"{where}.source", task["source"], KINDS["task"], lines)
     inside = task["source"][kind] if kind in INSIDE else {}
     for key in INSIDE.get(kind, ()):
         if key not in inside:

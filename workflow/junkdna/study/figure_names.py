@@ -6,6 +6,7 @@ Standard library only: Snakemake imports this on every dry run.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from junkdna.study.elsewhere import effect_of
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.regimes import CURVED
 from junkdna.study.tasks import is_asked, study_tasks
@@ -20,7 +21,7 @@ def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -
     `study.replicates`, and `dense`.
     """
     names = ["claims"]
-    methods = {slug: recipe["method"] for slug, recipe in expand_recipes(config["sweeps"]).items()}
+    methods = {slug: effect_of(recipe) for slug, recipe in expand_recipes(config["sweeps"]).items()}
     for axis in config["study"]["axes"]:
         tasks = config["axes"][axis]["tasks"]
         regimes = {run["regime"] for run in runs if run["task"] in tasks} - {"dense", "scratch"}

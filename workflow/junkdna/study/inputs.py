@@ -18,11 +18,12 @@ def inputs_of(
     """Kind of file -> slug in its name: of what the file of a recipe, or a run of it in `regime`, reads.
 
     recipes: expanded. calibration: section of the config. Kinds: of a recipe's own file `ranking`, `like` (the mask
-    that it copies) and `calibration`; of a run `mask` and `quantized`.
+    that it copies) and `calibration`; of a run `mask`, `quantized` and `given` (a model that someone else compressed).
     """
     recipe = recipes[slug]
     if regime is not None:
-        kinds = {"mask": not masks_itself(recipe, regime), "quantized": recipe["method"] == "quantize"}
+        method = recipe["method"]
+        kinds = {"mask": not masks_itself(recipe, regime), "quantized": method == "quantize", "given": method == "given"}
         return {kind: slug for kind, read in kinds.items() if read}
     text = calibration_slug(calibration) if needs_calibration(recipe) else None
     slugs = {"ranking": ranking_of(recipe), "like": copied_mask(recipe), "calibration": text}

@@ -9,7 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from junkdna.study.elsewhere import is_logged, key_of
 from junkdna.study.problems import problem, raise_all
+from junkdna.study.recipes import expand_recipes
 
 TEXT = (".csv", ".tsv", ".jsonl")
 SUFFIXES = (".parquet", *TEXT)
@@ -17,16 +19,26 @@ LOOKED_AT = 1 << 24  # bytes of a text file that are read before any job; the jo
 
 
 def check_paths(config: Mapping[str, Any], fetched: Callable[[str, str], bool]) -> None:
-    """Raise one ValueError with a line for each `source.path` of the config that cannot be read.
+    """Raise one ValueError with a line for each `source.path` of the config that cannot be read, and each log.
 
-    config: as `check.check` returns it. fetched: says of a section and a name whether that is here already.
-    Files must be there, and be UTF-8 where they are text; a checkpoint must be a folder with a config.json.
+    config: as `check.check` returns it. fetched: says of a section and a name whether that is here already (of a given
+    model its recipe). Files must be there, and be UTF-8 where they are text; a checkpoint must be a folder with a
+    config.json.
     """
     lines = []
     for section, problems in (("checkpoints", _folder_problems), ("tasks", _file_problems)):
         for name, entry in config[section].items():
             if "path" in entry["source"] and not fetched(section, name):
                 lines += problems(f"{section}.{name}.source.path", entry["source"]["path"])
+    for name, entry in config["checkpoints"].items():
+        if is_logged(entry) and not Path(entry["source"]["logs"]).exists():
+            lines.append(_missing(f"checkpoints.{name}.source.logs", Path(entry["source"]["logs"]), "file or folder"))
+    for slug, recipe in expand_recipes(config.get("sweeps", {})).items():
+        place = recipe.get("source", {})
+        if recipe["method"] == "logged" and not Path(place).exists():
+            lines.append(_missing(key_of(slug, recipe), Path(place), "file or folder"))
+        elif recipe["method"] == "given" and "path" in place and not fetched("given/*", slug):
+            lines += _folder_problems(f"{key_of(slug, recipe)}.path", place["path"])
     raise_all(lines)
 
 

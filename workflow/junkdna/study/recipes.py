@@ -6,6 +6,7 @@ Standard library only: Snakemake imports this on every dry run.
 from collections.abc import Mapping
 from typing import Any
 
+from junkdna.study.elsewhere import stated_levels
 from junkdna.study.problems import problem, raise_all
 from junkdna.study.specs import SCALE_BITS, WEIGHT_BITS
 
@@ -26,7 +27,8 @@ def expand_recipes(sweeps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     `level` is the percent of weights removed. The N:M recipes of sweep `x` are of the family `x-nm`: at equal
     level they are another point than the unstructured recipe, so the two never share a curve. The recipes of a
     sweep `like` another carry in `like` the slug of the recipe whose layers they copy, and its selection.
-    Of a quantized recipe `level` is the percent of the bytes of 16-bit weights that are saved (see `_quantized`).
+    Of a quantized recipe `level` is the percent of the bytes of 16-bit weights that are saved (see `_quantized`). What
+    others made states its level (see `elsewhere`).
     Raises ValueError, one line for each wrong level or name.
     """
     recipes, problems = {"dense": dict(DENSE)}, []
@@ -36,6 +38,9 @@ def expand_recipes(sweeps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         levels = _levels(name, sweep, problems)
         if name == "dense":
             problems.append(f"{where}: found the name 'dense'; legal: any other, dense is always there")
+        if "source" in sweep:
+            recipes |= levels
+            continue
         if "quantizer" in sweep:
             common = {"method": "quantize", "quantizer": sweep["quantizer"]}
             recipes |= {slug: dict(sorted({**common, **level}.items())) for slug, level in levels.items()}
@@ -67,6 +72,8 @@ def sweep_recipes(sweeps: Mapping[str, Any]) -> dict[str, list[str]]:
 def _levels(name: str, sweep: Mapping[str, Any], problems: list[str]) -> dict[str, dict[str, Any]]:
     """What tells the recipes of one sweep apart, by slug: unstructured levels, then N:M; or numbers of bits."""
     where = f"sweeps.{name}"
+    if "source" in sweep:
+        return stated_levels(name, sweep, problems)
     if "quantizer" in sweep:
         return _quantized(name, sweep)
     return {**_unstructured(where, name, sweep, problems), **_structured(where, name, sweep, problems)}
@@ -123,10 +130,14 @@ def _quantized(name: str, sweep: Mapping[str, Any]) -> dict[str, dict[str, Any]]
 
 def _misplaced(where: str, sweep: Mapping[str, Any]) -> list[str]:
     """Keys of pruning beside `quantizer`, keys of quantization without it, and neither."""
+    if "source" in sweep:
+        others = [key for key in sweep if key != "source"]
+        return [f"{where}.{key}: found beside source; legal there: no other key" for key in others]
     quantizes = "quantizer" in sweep
     if not quantizes and "score" not in sweep:
         return [
-            f"{where}: found neither score nor quantizer; legal: score (pruning) or quantizer (quantization)"
+            f"{where}: found neither score, quantizer nor source; legal: score (pruning), quantizer (quantization) or "
+            "source (made elsewhere)"
         ]
     lines = []
     if quantizes and "bits" not in sweep:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 # Kinds of recipes (`kind_of`): nothing is compressed; a mask; one that can follow the magnitudes as they train;
-# codes on an even grid; NF4 codes.
-KINDS = ("dense", "mask", "magnitude-mask", "grid", "nf4")
+# codes on an even grid; NF4 codes; a given model with weights removed, or with rounded ones; the log of a model.
+KINDS = ("dense", "mask", "magnitude-mask", "grid", "nf4", "given-sparse", "given", "logged")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +38,7 @@ MASKED = ("mask", "magnitude-mask")
 REGIMES = {
     "zero-shot": Regime(
         phrase="compressed weights as they are",
-        fits=(*MASKED, "grid", "nf4"),
+        fits=(*MASKED, "grid", "nf4", "given-sparse", "given", "logged"),
         starts="compressed",
         moves="nothing",
         ends="compressed",
@@ -53,7 +53,7 @@ REGIMES = {
     ),
     "sparse": Regime(
         phrase="small weights removed",
-        fits=MASKED,
+        fits=(*MASKED, "given-sparse"),
         starts="compressed",
         moves="kept",
         ends="compressed",
@@ -68,7 +68,7 @@ REGIMES = {
     ),
     "regrow": Regime(
         phrase="small weights removed, then all weights train",
-        fits=MASKED,
+        fits=(*MASKED, "given-sparse"),
         starts="compressed",
         moves="all",
         ends="whole",
@@ -116,7 +116,7 @@ CURVED = tuple(name for name, regime in REGIMES.items() if regime.curved)
 
 
 # What of a recipe says which regimes fit it.
-ABOUT = ("method", "quantizer", "score", "selection", "allocation")
+ABOUT = ("method", "counts_as", "quantizer", "score", "selection", "allocation")
 
 
 def kind_of(recipe: Mapping[str, Any]) -> str:
@@ -124,10 +124,14 @@ def kind_of(recipe: Mapping[str, Any]) -> str:
     method = recipe["method"]
     if method == "none":
         return "dense"
+    if method == "given":
+        return "given-sparse" if recipe["counts_as"] == "prune" else "given"
+    if method == "logged":
+        return "logged"
     if method == "quantize":
         return "nf4" if recipe.get("quantizer") == "nf4" else "grid"
     if method != "prune":
-        raise ValueError(f"recipe: found method {method!r}; legal: none, prune, quantize")
+        raise ValueError(f"recipe: found method {method!r}; legal: none, prune, quantize, given, logged")
     grows = recipe["score"] == "magnitude" and recipe["selection"] in ("global", "layer")
     return "magnitude-mask" if grows and "allocation" not in recipe else "mask"
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from junkdna.study.elsewhere import source_problems
 from junkdna.study.problems import problem, raise_all
 from junkdna.study.recipes import expand_recipes, sweep_recipes
 from junkdna.study.regimes import legal_regimes
@@ -48,7 +49,7 @@ def valid_runs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         fixed = {task for task in own if not is_drawn(config["tasks"].get(task, {}))}
         grid = product(checkpoints, own, chosen, block["regimes"], seeds)
         cells.update(dict.fromkeys(cell for cell in grid if cell[1] not in fixed or cell[-1] == seeds[0]))
-    raise_all(problems)
+    raise_all(problems + source_problems(config, recipes, cells))
     twins = dict.fromkeys(
         (checkpoint, task, "dense", "dense", seed) for checkpoint, task, _, _, seed in cells
     )

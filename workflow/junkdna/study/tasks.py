@@ -6,6 +6,7 @@ Standard library only: Snakemake imports this on every dry run.
 from collections.abc import Mapping
 from typing import Any
 
+from junkdna.study.elsewhere import is_logged
 from junkdna.study.problems import problem, raise_all
 from junkdna.study.train_share import percent_of
 
@@ -37,7 +38,7 @@ ASK_KEYS: tuple[str, ...] = (
     "prompt",
 )
 ASK_KEYS += ("score", "separator", "shots", "stop")
-SOURCE_KINDS = ("hub", "path", "generate", "pretrain")
+SOURCE_KINDS = ("hub", "path", "generate", "pretrain", "logs")
 
 
 def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def is_asked(task: Mapping[str, Any]) -> bool:
 
 def trains(task: Mapping[str, Any]) -> bool:
     """Whether a run of the task trains anything."""
-    return task.get("format") != "lm" and not is_asked(task)
+    return task.get("format") != "lm" and not is_asked(task) and not is_logged(task)
 
 
 def is_drawn(task: Mapping[str, Any]) -> bool:

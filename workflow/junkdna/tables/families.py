@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from junkdna.statistics.bootstrap import Replicates, seed_weights
+from junkdna.study.elsewhere import effect_of
 from junkdna.tables.predictions import Draws
 from junkdna.tables.retention import is_dense, paired, ratio_of_means
 
@@ -74,7 +75,7 @@ class Cell:
 class Family:
     """One checkpoint under one recipe family.
 
-    cells: by (task, regime, level). method: of its recipes (prune, quantize). like: by level, the recipe whose
+    cells: by (task, regime, level). method: what its recipes do (prune, quantize). like: by level, the recipe whose
     layers a random mask copies. control: whether it is there for comparison only (a random mask).
     """
 
@@ -151,10 +152,9 @@ def families_of(
     weights = seed_weights(replicates)
     keys = ["checkpoint", "family", "selection", "as_it_is"]
     families = []
-    compressed = measured[~is_dense(runs)]
-    for (checkpoint, family, selection, _), chosen in compressed.groupby(keys, sort=False):
+    for (checkpoint, family, selection, _), chosen in measured[~is_dense(runs)].groupby(keys, sort=False):
         slugs = dict(zip(chosen["level"], chosen["recipe"], strict=True))
-        described = {level: (recipes or {}).get(slug, {}) for level, slug in slugs.items()}
+        described = {level: {"method": "prune", **(recipes or {}).get(slug, {})} for level, slug in slugs.items()}
         first = next(iter(described.values()))
         like = {level: each["like"] for level, each in described.items() if each.get("like")}
         families.append(
@@ -162,7 +162,7 @@ def families_of(
                 checkpoint=checkpoint,
                 family=family,
                 selection=selection,
-                method=first.get("method", "prune"),
+                method=effect_of(first),
                 like=like,
                 control=bool(like) or first.get("score") in CONTROL_SCORES,
                 slugs=slugs,

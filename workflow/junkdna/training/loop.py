@@ -22,7 +22,7 @@ from junkdna.inference.predict import predict
 from junkdna.inference.result import Result
 from junkdna.inference.run import Run
 from junkdna.inference.running_text import evaluate
-from junkdna.models.compressed import body_footprint
+from junkdna.models.compressed import body_weights
 from junkdna.models.footprint import footprint, pruned_bits
 from junkdna.models.load import load_classifier, on_device
 from junkdna.study.regimes import REGIMES, check_pair
@@ -207,6 +207,10 @@ def _footprint(training: Training) -> dict[str, float]:
     the weights that a mask froze or that grew again are still there.
     """
     pruning, quantization, adapters = training.pruning, training.quantization, training.adapters
+    whole = REGIMES[pruning.regime].ends == "whole"
+    if pruning.given:
+        bits = WEIGHT_BITS * body_weights(training.model) / pruning.given.weights if whole else pruning.given.bits
+        return footprint(pruning.given.weights, bits)
     if adapters:
         count = sum(math.prod(shape) for shape in adapters.shapes.values())
         return footprint(count, mean_bits(adapters.shapes, adapters.spec), adapters.parameters)
@@ -217,6 +221,6 @@ def _footprint(training: Training) -> dict[str, float]:
             name: tuple(as_matrix(each, dims[name]).shape) for name, each in quantization.weights.items()
         }
         bits = mean_bits(shapes, quantization.spec)
-    elif pruning.spec and REGIMES[pruning.regime].ends == "compressed":
+    elif pruning.spec and not whole:
         bits = pruned_bits(pruning.sparsity)
-    return body_footprint(training.model, bits)
+    return footprint(body_weights(training.model), bits)

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from junkdna.compression.compressed import Compressed
+from junkdna.compression.compressed import Compressed, Given
 from junkdna.compression.masks import build_mask
+from junkdna.models.compressed import measured
 from junkdna.models.masked import (
     Masks,
     achieved_sparsity,
     input_dims,
     keep_all,
     mask_body,
+    mask_zeros,
     remove,
     zero_removed,
 )
@@ -36,13 +38,15 @@ class Pruning(Masks):
     """The masks of a run while it trains, empty where nothing is masked.
 
     held: the masks as factors in the dtype of the weights, in the order of `weights`; empty while no gradient is
-    masked. per_mille: sparsity that `gradual` has reached, whose masks start with all weights kept.
+    masked. per_mille: sparsity that `gradual` has reached, whose masks start with all weights kept. given: of a model
+    that someone else compressed.
     """
 
     regime: str
     spec: PruneSpec | None
     held: list[Tensor]
     per_mille: int = 0
+    given: Given | None = None
 
 
 def start_regime(
@@ -59,6 +63,12 @@ def start_regime(
     rule = REGIMES[regime]
     if regime == "scratch":
         draw_body(model, seed)
+    if recipe["method"] == "given":
+        given = measured(compressed)
+        pruning = replace(_pruning(mask_zeros(model, given.weights), regime, None), given=given)
+        if rule.moves == "kept":
+            _hold(pruning)
+        return pruning
     if recipe["method"] != "prune":
         return Pruning({}, {}, {}, 0.0, regime, None, [])
     spec = PruneSpec.from_mapping(recipe)
@@ -75,7 +85,7 @@ def start_regime(
     return pruning
 
 
-def _pruning(masks: Masks, regime: str, spec: PruneSpec) -> Pruning:
+def _pruning(masks: Masks, regime: str, spec: PruneSpec | None) -> Pruning:
     return Pruning(masks.found, masks.weights, masks.kept, masks.sparsity, regime, spec, [])
 
 
