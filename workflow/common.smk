@@ -58,7 +58,8 @@ FIGURES = figure_names.figure_names(config, RUNS)
 # What is asked of a language model as it is, what is read off such a run, and what has classes.
 ASKED = [name for name, task in USED["tasks"].items() if tasks.is_asked(task) and "options_of" not in task]
 FEWER = [name for name, task in USED["tasks"].items() if "options_of" in task]
-ANSWERING = [run for run in RUNS if run["task"] in ASKED]
+LOGGED = [name for name, task in USED["tasks"].items() if elsewhere.is_logged(task)]
+ANSWERING = [run for run in RUNS if run["task"] in ASKED + LOGGED]
 ANSWERED = list(dict.fromkeys(run["task"] for run in ANSWERING))
 LABELLED = [name for name, task in USED["tasks"].items() if task["format"] in ("classification", "pair")]
 # What the files at `source.path` hold, and with what each file of the study is made, in short hashes.

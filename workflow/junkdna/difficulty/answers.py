@@ -13,7 +13,7 @@ import pandas as pd
 
 from junkdna.files.artifacts import METADATA_KEY, read_table
 from junkdna.statistics.bootstrap import Replicates, distinct_weights, spread
-from junkdna.tables.predictions import KEYS
+from junkdna.tables.predictions import KEYS, known_or_absent
 from junkdna.tables.retention import is_dense
 
 Array = np.ndarray
@@ -142,6 +142,6 @@ def _read(path: Path, run: Mapping[str, Any], *, lengths: bool = False) -> pd.Da
 
 
 def _whole(table: pd.DataFrame, column: str, kind: type) -> Array:
-    """A column of a run; all NaN if any of its predictions or losses is no finite number."""
-    known = np.isfinite(table["prediction"]).all() and np.isfinite(table["loss"]).all()
+    """A column of a run; all NaN if any of its predictions, or of its losses that are known, is no finite number."""
+    known = np.isfinite(table["prediction"]).all() and known_or_absent(table["loss"].to_numpy(dtype=float))
     return table[column].to_numpy(dtype=kind) if known else np.full(len(table), np.nan, dtype=kind)

@@ -38,11 +38,13 @@ def write_run(
 
     keys: checkpoint, recipe, task, regime, seed, family and level; they are columns of the metrics and
     metadata of all three. code: digest of the code that made them. about: what else they say of how they were made
-    (`record.record`); the versions in it are a column of the metrics too.
+    (`record.record`); the versions in it are a column of the metrics too, where these do not say others.
     """
     metadata = {**(about or {}), **keys, "code": code}
-    versions = {key: value for key, value in metadata.items() if key == "versions"}
     write_table(*predictions, metadata)
     write_table(*history, metadata)
     path, facts = metrics
-    write_table(path, pd.DataFrame([{**keys, **facts, **versions}]), metadata)
+    row = {**keys, **facts}
+    if "versions" in metadata:
+        row.setdefault("versions", metadata["versions"])
+    write_table(path, pd.DataFrame([row]), metadata)

@@ -20,6 +20,9 @@ from junkdna.files.columns import (
 # Of what a training says of itself: a regression trains on standardised labels (`inference/label_scale.py`).
 LOSS = "nats, or squared standard deviations of the training labels (regression)"
 DIVERGED = "the training diverged"
+# Of runs that are read from a log made elsewhere.
+LOGGED = "the run was read from a sample log"
+NOT_TOLD = "the run was read from a log that does not tell how likely the right answers were"
 FACTS = {
     "train_examples": count("examples of the training split; of running text its texts, 0 for asked tasks"),
     "validation_examples": count("examples of the validation split", 1),
@@ -33,7 +36,7 @@ FACTS = {
         "training examples a second of `train_seconds`; 0 where nothing trains", "1/s", 0
     ),
     "peak_memory_mb": number(
-        "most memory: allocated by torch on a GPU, resident in the process on a CPU", "MiB", 0
+        "most memory: allocated by torch on a GPU, resident in the process on a CPU", "MiB", 0, missing=LOGGED
     ),
     "sparsity": share(
         "prunable weights that the mask takes at the end of the run; in `freeze`, `regrow`, `reinit` too, where they "
@@ -45,16 +48,19 @@ FACTS = {
         "bits a weight",
         0,
     ),
-    "body_bytes": number("bytes of all prunable weights at `effective_bits`", "bytes", 0),
+    "body_bytes": number("bytes of all prunable weights at `effective_bits`", "bytes", 0, missing=LOGGED),
     "first_loss": number(
         "mean loss in the first row of `history`; where nothing trains, of a predicted validation token",
         LOSS,
         0,
-        missing=DIVERGED,
+        missing=f"{DIVERGED}; or {NOT_TOLD}",
     ),
-    "final_loss": number("the same in its last row", LOSS, 0, missing=DIVERGED),
+    "final_loss": number("the same in its last row", LOSS, 0, missing=f"{DIVERGED}; or {NOT_TOLD}"),
     "min_loss": number(
-        "the smallest finite one in its rows", LOSS, 0, missing="the training diverged in its first row"
+        "the smallest finite one in its rows",
+        LOSS,
+        0,
+        missing=f"the training diverged in its first row; or {NOT_TOLD}",
     ),
     "prior_entropy": number(
         "loss of the best prediction that ignores the input, on the training labels: their entropy, mean log of the "
@@ -63,9 +69,11 @@ FACTS = {
         0,
         missing="free answers, of which nothing can be said without the question",
     ),
-    "precision": text("of the forward passes", ("bf16", "fp32")),
-    "device": text("that the run was on, such as `cpu` or `cuda:0`"),
-    "threads": count("CPU threads of the run", 1),
+    "precision": text(
+        "of the forward passes; `unknown` where a log does not say", ("bf16", "fp16", "fp32", "unknown")
+    ),
+    "device": text("that the run was on, such as `cpu` or `cuda:0`; `unknown` where a log does not say"),
+    "threads": count("CPU threads of the run", 1, missing=LOGGED),
 }
 VERSIONS = text(
     "names and versions of the libraries that can change a number",
@@ -81,6 +89,7 @@ METRICS = {
     "versions": VERSIONS,
 }
 NO_NUMBER = "the training diverged"
+LOG_SILENT = "a log does not say"
 WRITTEN = "nothing is answered in free text"
 OF_OPTIONS = Column(kind="list", meaning="of each option", optional="no options are compared by likelihood")
 PREDICTIONS = {
@@ -90,7 +99,8 @@ PREDICTIONS = {
         "answers 1, what a right one scores; of running text the number of predicted tokens, all but the first"
     ),
     "prediction": number(
-        "the answer: class or option of the highest score, or the value in the unit of the labels; of free answers "
+        "the answer: class or option of the highest score (of a log without likelihoods the option that was named, -1 "
+        "for none), or the value in the unit of the labels; of free answers "
         "what this one scores by the metric; of running text the mean log-probability of the predicted tokens in "
         "nats, 0 without any",
         missing=NO_NUMBER,
@@ -102,24 +112,29 @@ PREDICTIONS = {
         "minus the log-probability of the right answer (of running text: of a token, on average), or the squared error",
         "nats, or the squared unit of the labels (regression)",
         0,
-        missing=NO_NUMBER,
+        missing=f"{NO_NUMBER}; or {NOT_TOLD}",
     ),
     "scores": Column(
         kind="list",
         meaning="log-probability of each class or option, in nats, by the score rule of an asked task; the value alone "
         "(regression); of free answers the log-probability of the likeliest gold one by token; of running text one "
-        "number, the mean log-probability of the same tokens by the unigram model of the training split",
+        "number, the mean log-probability of the same tokens by the unigram model of the training split. NaN where a log "
+        "does not tell them",
     ),
     "sums": replace(OF_OPTIONS, meaning="log-probability of all tokens of each option, in nats"),
-    "tokens": replace(OF_OPTIONS, meaning="tokens of each option, the delimiter before it included"),
-    "characters": replace(OF_OPTIONS, meaning="characters of each option"),
-    "null_sums": replace(OF_OPTIONS, meaning="as `sums`, after the null prompt"),
+    "tokens": replace(OF_OPTIONS, meaning="tokens of each option, the delimiter before it included; of logs NaN"),
+    "characters": replace(OF_OPTIONS, meaning="characters of each option; NaN where a log does not tell"),
+    "null_sums": replace(OF_OPTIONS, meaning="as `sums`, after the null prompt; NaN where a log does not tell"),
     "text": replace(text("the free answer, up to the stop text"), optional=WRITTEN),
     "ended": replace(
-        text("how a free answer ended: by its end token, at a stop text, or cut", ("end", "stop", "length")),
+        text(
+            "how a free answer ended: by its end token, at a stop text, or cut",
+            ("end", "stop", "length"),
+            missing=LOG_SILENT,
+        ),
         optional=WRITTEN,
     ),
-    "written": replace(count("tokens of a free answer, that of the end included"), optional=WRITTEN),
+    "written": replace(count("tokens of a free answer, that of the end included", missing=LOG_SILENT), optional=WRITTEN),
 }
 HISTORY = {
     "step": count("optimizer steps done", 1),

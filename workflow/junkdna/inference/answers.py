@@ -113,34 +113,40 @@ def choose_options(model: PreTrainedModel, asked: Asked, rule: str, precision: s
     """
     encoded = asked.encoded()
     fast = shares(model, encoded, precision)
-    sums = np.concatenate(target_sums(model, encoded, precision, fast=fast))
-    without = null_sums(model, asked, precision, fast)
-    tokens, characters = np.diff(asked.target_ends.numpy()), asked.characters.numpy()
-    score = score_by(rule, sums=sums, tokens=tokens, characters=characters, null_sums=without)
-    parts = asked.ends.numpy()[1:-1]
-    lists = {
-        name: np.split(values, parts)
-        for name, values in (
-            ("score", score),
-            ("sums", sums),
-            ("tokens", tokens),
-            ("characters", characters),
-            ("null_sums", without),
-        )
-    }
+    return compare_options(
+        example_id=asked.example_id.numpy(),
+        right=asked.right.numpy(),
+        ends=asked.ends.numpy(),
+        rule=rule,
+        sums=np.concatenate(target_sums(model, encoded, precision, fast=fast)),
+        tokens=np.diff(asked.target_ends.numpy()),
+        characters=asked.characters.numpy(),
+        null_sums=null_sums(model, asked, precision, fast),
+    )
+
+
+def compare_options(
+    *, example_id: np.ndarray, right: np.ndarray, ends: np.ndarray, rule: str, **kept: np.ndarray
+) -> pd.DataFrame:
+    """Compare options by what is kept of each: sums, tokens, characters and null_sums, float [options].
+
+    example_id, right: int [questions]. ends: int [questions + 1], where the options of each question end, from 0. As of
+    `choose_options` else.
+    """
+    score, parts = score_by(rule, **kept), ends[1:-1]
+    lists = {name: np.split(values, parts) for name, values in ({"score": score} | kept).items()}
     with np.errstate(invalid="ignore"):  # a score that is no number stays none
         scores = [own - np.logaddexp.reduce(own) for own in lists.pop("score")]
-    target = asked.right.numpy()
     known = np.array([np.isfinite(own).all() for own in scores], dtype=bool)
     best = np.array([own.argmax() for own in scores], dtype=float)
     prediction = np.where(known, best, np.nan)
-    loss = [-own[right] if good else np.nan for own, right, good in zip(scores, target, known, strict=True)]
+    loss = [-own[place] if good else np.nan for own, place, good in zip(scores, right, known, strict=True)]
     return pd.DataFrame(
         {
-            "example_id": asked.example_id.numpy(),
-            "target": target.astype(float),
+            "example_id": example_id,
+            "target": right.astype(float),
             "prediction": prediction,
-            "correct": pd.array(prediction == target, dtype="boolean"),
+            "correct": pd.array(prediction == right, dtype="boolean"),
             "loss": np.array(loss, dtype=np.float32),
             "scores": [own.astype(np.float32) for own in scores],
             **lists,

@@ -78,5 +78,9 @@ def untrained_result(
         "threads": torch.get_num_threads(),
         "diverged": not math.isfinite(loss),
     }
-    history = {name: pd.Series(dtype=int if name == "step" else float) for name in HISTORY}
-    return Result(predictions, pd.DataFrame(history), facts, model, None)
+    return Result(predictions, no_history(), facts, model, None)
+
+
+def no_history() -> pd.DataFrame:
+    """The history of a run that did not train."""
+    return pd.DataFrame({name: pd.Series(dtype=int if name == "step" else float) for name in HISTORY})

@@ -23,6 +23,7 @@ MASK = ("checkpoint", "calibration", "compression", "like", "ranking")
 RUN = (*TOKENS, "compression", "training")
 NULL = (*TOKENS, "training")
 GIVEN = ("checkpoint", "compression")
+LOGGED = (*TOKENS, "compression")
 
 Parts = Mapping[str, Mapping[str, str]]
 

@@ -63,6 +63,15 @@ def key_of(slug: str, recipe: Mapping[str, Any]) -> str:
     return f"sweeps.{recipe['family']}.source.{kind}.{slug.removeprefix(recipe['family'] + '-')}"
 
 
+def log_of(
+    config: Mapping[str, Any], recipes: Mapping[str, Mapping[str, Any]], checkpoint: str, recipe: str
+) -> tuple[str, str]:
+    """The log of a run: its key in the config, and its place."""
+    if recipes[recipe]["method"] == "logged":
+        return key_of(recipe, recipes[recipe]), recipes[recipe]["source"]
+    return f"checkpoints.{checkpoint}.source.logs", config["checkpoints"][checkpoint]["source"]["logs"]
+
+
 def source_problems(
     config: Mapping[str, Any],
     recipes: Mapping[str, Mapping[str, Any]],

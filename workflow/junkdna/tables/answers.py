@@ -123,7 +123,7 @@ def examples_table(
 
 
 def _option(prediction: float, options: Sequence[str]) -> str:
-    return options[int(prediction)] if np.isfinite(prediction) else ""
+    return options[int(prediction)] if np.isfinite(prediction) and prediction >= 0 else ""
 
 
 def keys_of(facts: pd.Series) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def runs_table(
     if "versions" in facts:
         runs["versions"] = facts["versions"]
     runs["total_seconds"] = runs[list(SECONDS)].sum(axis=1)
-    diverged = ~np.isfinite(runs["final_loss"].to_numpy(dtype=float))
+    # What does not train may be a log that tells no losses; whether its predictions are numbers was looked at above.
+    diverged = ~np.isfinite(runs["final_loss"].to_numpy(dtype=float)) & (runs["steps"] > 0).to_numpy()
     if "diverged" in facts:
         diverged |= facts["diverged"].to_numpy(dtype=bool)
     runs.loc[diverged, "outcome"] = "diverged"

@@ -21,6 +21,10 @@ EXAMPLES = {
         "the right answer: number of the class (`labels` of the manifest names it) or place of the option, from 0; the "
         "value (regression); 0 for running text and free answers"
     ),
+    "prompt": replace(
+        text("a hash of all that the model was shown; empty where the log does not say"),
+        optional="the questions are not those of a sample log",
+    ),
 }
 TABLES = (
     Table(
