@@ -36,12 +36,13 @@ def read_inspect(path: Path, content: Content, form: str, wanted: Mapping[str, s
     samples = sorted(samples, key=lambda sample: str(sample["id"]))
     read = _choice if form == "choice" else _written
     spec = content["eval"]
+    versions = [f"{name} {number}" for name, number in spec.get("packages", {}).items()]
     return SampleLog(
         path=str(path),
         tool=f"inspect {spec.get('packages', {}).get('inspect_ai', 'of unknown version')}",
         model=spec.get("model", ""),
         answers=[read(path, sample, scorer) for sample in samples],
-        about={"versions": ", ".join(f"{name} {number}" for name, number in spec.get("packages", {}).items())},
+        about={"versions": ", ".join(versions)} if versions else {},
     )
 
 

@@ -126,15 +126,23 @@ def choose_options(model: PreTrainedModel, asked: Asked, rule: str, precision: s
 
 
 def compare_options(
-    *, example_id: np.ndarray, right: np.ndarray, ends: np.ndarray, rule: str, **kept: np.ndarray
+    *,
+    example_id: np.ndarray,
+    right: np.ndarray,
+    ends: np.ndarray,
+    rule: str,
+    sums: np.ndarray,
+    tokens: np.ndarray,
+    characters: np.ndarray,
+    null_sums: np.ndarray,
 ) -> pd.DataFrame:
-    """Compare options by what is kept of each: sums, tokens, characters and null_sums, float [options].
+    """Compare options by what is kept of each, [options]; all else as of `choose_options`.
 
-    example_id, right: int [questions]. ends: int [questions + 1], where the options of each question end, from 0. As of
-    `choose_options` else.
+    example_id, right: int [questions]. ends: int [questions + 1], where the options of each question end, from 0.
     """
-    score, parts = score_by(rule, **kept), ends[1:-1]
-    lists = {name: np.split(values, parts) for name, values in ({"score": score} | kept).items()}
+    kept = {"sums": sums, "tokens": tokens, "characters": characters, "null_sums": null_sums}
+    lists = {"score": score_by(rule, **kept), **kept}
+    lists = {name: np.split(values, ends[1:-1]) for name, values in lists.items()}
     with np.errstate(invalid="ignore"):  # a score that is no number stays none
         scores = [own - np.logaddexp.reduce(own) for own in lists.pop("score")]
     known = np.array([np.isfinite(own).all() for own in scores], dtype=bool)

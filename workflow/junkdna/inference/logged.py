@@ -45,7 +45,7 @@ def logged_predictions(log: SampleLog, form: str, rule: str) -> pd.DataFrame:
         return table
     return table.assign(
         text=[answer.written for answer in answers],
-        ended=pd.array([answer.ended for answer in answers], dtype="string").astype(object),
+        ended=pd.array([answer.ended for answer in answers], dtype="str"),
         written=np.array([np.nan if answer.tokens is None else answer.tokens for answer in answers], dtype=float),
     )
 
