@@ -51,7 +51,7 @@ except ValueError as error:
 
 NULL_RUNS = runs.null_runs(config, RUNS)
 TRACED_RUNS = runs.traced_runs(config, RUNS)
-KEPT_RUNS = mode_connectivity.ends_of(CONNECTED)
+KEPT_RUNS = mode_connectivity.kept_runs(config, CONNECTED)
 STUDY = config["study"]["name"]
 RANKINGS = {name: recipe for recipe in RECIPES.values() if (name := inputs.ranking_of(recipe))}
 FIGURES = figure_names.figure_names(config, RUNS)

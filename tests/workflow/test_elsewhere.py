@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from decoders import save_decoder
 from junkdna.files.artifacts import read_json, read_table
@@ -78,6 +79,7 @@ def given(tmp_path_factory):
         "same": {"source": {"given": {"u10": {"path": "decoder"}}}},
     }
     trained = {"recipes": ["magnitude", "theirs"], "regimes": ["sparse", "regrow"], "tasks": ["trained"]}
+    trained["keep_weights"] = True
     recipes = ["magnitude", "theirs", "same"]
     write(folder, study(sweeps, [asked | {"recipes": recipes}, trained]))
     done = snakemake(folder, config="elsewhere.yaml")
@@ -123,6 +125,29 @@ def test_nothing_is_done_twice_and_another_file_reruns_its_own(given):
     plan = planned(given, config="elsewhere.yaml")
     config.write_text(text)
     assert (plan["fetch_given"], plan["evaluate"], plan["finetune"], plan["build_mask"]) == (1, 1, 2, 0)
+
+
+def test_trained_runs_that_keep_their_weights_are_exported(given):
+    done = snakemake(given, "export", config="elsewhere.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    folders = sorted(path.parent.relative_to(given).as_posix() for path in given.glob("results/*/**/config.json"))
+    trained = "results/trained/tiny-decoder"
+    runs = [f"{recipe}/trained/{regime}/seed1" for recipe in ("magnitude-u50", "theirs-u50") for regime in ("regrow", "sparse")]
+    models = [f"results/models/tiny-decoder/{recipe}" for recipe in ("dense", "magnitude-u50")]
+    assert folders == [*models, f"{trained}/dense/trained/dense/seed1", *(f"{trained}/{run}" for run in runs)]
+    folder = given / trained / "theirs-u50/trained/sparse/seed1"
+    model, tokenizer = AutoModelForSequenceClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    predictions = read_table(given / f"{RUNS}/theirs-u50/trained/sparse/seed1/predictions.parquet")
+    questions = read_table(given / "resources/tasks/trained/validation.parquet").set_index("example_id")
+    for row in predictions.itertuples():
+        asked = questions.loc[row.example_id]
+        # As our own tokens are made, the question and one option.
+        logits = [
+            model(**tokenizer(asked["text"], option, return_tensors="pt")).logits.item() for option in asked["options"]
+        ]
+        shares = np.array(logits) - np.logaddexp.reduce(logits)
+        assert row.scores == pytest.approx(shares, abs=1e-4)
+    assert read_json(folder / "junkdna.json")["regime"] == "sparse"
 
 
 def test_another_vocabulary_is_refused(given, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from configs import SCHEMA, user
 from junkdna.study.check import check
-from junkdna.study.mode_connectivity import connected_runs, ends_of
+from junkdna.study.mode_connectivity import connected_runs, ends_of, kept_runs
 from junkdna.study.runs import null_runs, traced_runs, valid_runs
 
 GRADE = {
@@ -90,3 +90,20 @@ def test_a_path_does_not_lead_to_dense():
     block = {"recipes": ["dense"], "regimes": ["dense"]}
     with pytest.raises(ValueError, match="regimes.*found 'dense'; legal: sparse, freeze"):
         study(mode_connectivity=[block])
+
+
+def test_weights_are_kept_where_a_block_asks_for_it():
+    blocks = [{**RUNS[0], "tasks": ["easy"], "seeds": [1], "keep_weights": True}, *RUNS[1:]]
+    config = check(user(study__tasks=["grade"], tasks__grade=GRADE, study__runs=blocks), SCHEMA)
+    kept = {short(run) for run in kept_runs(config, [])}
+    pruned = {f"{recipe}/easy/sparse/1" for recipe in ("magnitude-u50", "magnitude-u70-5", "magnitude-2of8")}
+    assert kept == pruned | {"dense/easy/dense/1"}, "with the dense twin"
+    path = {"recipe": "dense", "regime": "dense", "task": "easy", "seed": 1, "checkpoint": "mine"}
+    assert len(kept_runs(config, [path | {"recipe": "magnitude-u50", "regime": "sparse"}])) == 4, "each once"
+    assert kept_runs(*[study()[0], []]) == []
+
+
+def test_adapters_cannot_be_kept():
+    blocks = [{"recipes": ["nf4"], "regimes": ["qlora"], "keep_weights": True}]
+    with pytest.raises(ValueError, match=r"study.runs\[0\].keep_weights: found beside regime 'qlora'"):
+        check(user(study__runs=blocks, sweeps__nf4={"quantizer": "nf4", "bits": [4]}), SCHEMA)

@@ -8,8 +8,8 @@ from typing import Any
 
 from junkdna.study.problems import problem, raise_all
 from junkdna.study.recipes import expand_recipes, sweep_recipes
-from junkdna.study.runs import Run
-from junkdna.study.tasks import study_tasks
+from junkdna.study.runs import Run, valid_runs
+from junkdna.study.tasks import study_tasks, trains
 
 
 def connected_runs(config: Mapping[str, Any], runs: Sequence[Run]) -> list[Run]:
@@ -56,6 +56,17 @@ def _matches(
         and run["task"] in tasks
         and run["seed"] in seeds
     )
+
+
+def kept_runs(config: Mapping[str, Any], connected: Sequence[Run]) -> list[dict[str, Any]]:
+    """The runs whose trained weights are kept: both ends of each path, and the blocks of runs that ask for it; each once.
+
+    connected: of `connected_runs`. The dense twins of these blocks are among them.
+    """
+    blocks = [block for block in config["study"]["runs"] if block.get("keep_weights")]
+    asked = valid_runs({**config, "study": {**config["study"], "runs": blocks}})
+    trained = [run for run in asked if trains(config["tasks"][run["task"]])]
+    return [*ends_of(connected), *(run for run in trained if run not in ends_of(connected))]
 
 
 def ends_of(connected: Sequence[Run]) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ def valid_runs(config: Mapping[str, Any]) -> list[dict[str, Any]]:
         problems += _untrained(
             f"{where}.regimes", block["regimes"], {task: config["tasks"].get(task, {}) for task in own}
         )
+        problems += _unkept(where, block, [config["tasks"].get(task, {}) for task in own])
         # Where nothing is drawn, each seed would give the same run.
         fixed = {task for task in own if not is_drawn(config["tasks"].get(task, {}))}
         grid = product(checkpoints, own, chosen, block["regimes"], seeds)
@@ -108,6 +109,18 @@ def _untrained(where: str, regimes: Sequence[str], tasks: Mapping[str, Any]) -> 
                 legal = "a regime that trains, for the head is new"
                 lines.append(f"{where}: found 'zero-shot' on task {task} {said}; legal: {legal}")
     return lines
+
+
+def _unkept(where: str, block: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for a block whose weights cannot be kept: nothing trains, or what trains is no weight of the model."""
+    if not block.get("keep_weights"):
+        return []
+    if "qlora" in block["regimes"]:
+        return [f"{where}.keep_weights: found beside regime 'qlora', which trains adapters; legal: any other that trains"]
+    if not any(map(trains, tasks)):
+        legal = "a block that trains (`snakemake export` writes what a recipe makes of a checkpoint)"
+        return [f"{where}.keep_weights: found on tasks that train nothing; legal: {legal}"]
+    return []
 
 
 def training_of(config: Mapping[str, Any], checkpoint: str, task: str, regime: str = "") -> dict[str, Any]:
