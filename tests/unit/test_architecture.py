@@ -30,7 +30,7 @@ FOLDERS = {
     "models": ("study", "compression", "checkpoints"),
     "inference": ("study", "statistics", "compression", "files", "tasks", "models"),
     "training": ("study", "compression", "files", "models", "inference"),
-    "tables": ("statistics", "files"),
+    "tables": ("study", "statistics", "files"),
     "difficulty": ("statistics", "files", "tables"),
     "claims": ("study", "statistics", "files", "tables"),
     "simulation": ("statistics", "tables", "claims"),

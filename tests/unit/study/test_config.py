@@ -360,7 +360,7 @@ MISTAKES = {
     ),
     "two sources": (
         {"checkpoints__mine__source__path": "here"},
-        "checkpoints.mine.source: found hub and path; legal: exactly one of hub, path, pretrain",
+        "checkpoints.mine.source: found hub and path; legal: exactly one of hub, path, pretrain, logs",
     ),
     "no revision": (
         {"checkpoints__mine__source__revision": ...},

@@ -4,7 +4,7 @@ import pytest
 
 from configs import SCHEMA, lines, user
 from junkdna.study.check import check
-from junkdna.study.elsewhere import effect_of, key_of
+from junkdna.study.elsewhere import effect_of, key_of, log_of
 from junkdna.study.inputs import inputs_of, masks_itself
 from junkdna.study.local_paths import check_paths
 from junkdna.study.recipes import expand_recipes, sweep_recipes
@@ -125,3 +125,91 @@ def test_a_folder_that_is_not_there_is_told_before_any_job(tmp_path):
     check_paths(config, lambda *_: True)
     sweeps["theirs"]["source"]["given"]["u50"]["path"] = str(tmp_path / "model-u50")
     check_paths(config, lambda *_: False)
+
+
+LOG = {"source": {"logs": {"task": "arc_easy"}}, "format": "choice", "metric": "accuracy", "version": 1}
+
+
+def logged(task=None, **changes):
+    config = user(
+        sweeps={"theirs": {"source": {"logs": {"u50": "logs/u50"}}}},
+        checkpoints={"mine": {"source": {"logs": "logs/dense"}}},
+        tasks={"arc": {**LOG, **(task or {})}},
+        axes={},
+    )
+    config["study"] |= {"axes": [], "tasks": ["arc"], "runs": [{"recipes": ["theirs"], "regimes": ["zero-shot"]}]}
+    for path, value in changes.items():
+        section, name = path.split("__")
+        config[section][name] = value
+    return config
+
+
+def test_a_study_of_logs_has_one_run_for_each_level():
+    config = check(logged(), SCHEMA)
+    assert check(config, SCHEMA) == config and config["tasks"]["arc"]["score"] == "sum"
+    runs = valid_runs(config)
+    assert [(run["recipe"], run["regime"], run["seed"]) for run in runs] == [
+        ("dense", "dense", 1), ("theirs-u50", "zero-shot", 1),
+    ]  # fmt: skip
+    recipes = expand_recipes(config["sweeps"])
+    assert recipes["theirs-u50"]["method"] == "logged" and legal_regimes(recipes["theirs-u50"]) == ("zero-shot",)
+    assert inputs_of("theirs-u50", recipes, {}, "zero-shot") == {}
+    assert log_of(config, recipes, "mine", "dense") == ("checkpoints.mine.source.logs", "logs/dense")
+    assert log_of(config, recipes, "mine", "theirs-u50") == ("sweeps.theirs.source.logs.u50", "logs/u50")
+
+
+LOG_MISTAKES = {
+    "a rule that counts tokens": (
+        {"score": "token"},
+        "tasks.arc.score: found 'token'; legal: sum, char, pmi: a log does not count tokens",
+    ),
+    "columns": (
+        {"columns": {"text": "a"}},
+        "tasks.arc.columns: found beside source logs; legal there: format, human, max_length, metric, paper, score, "
+        "source, subset, subset_seed, version",
+    ),
+    "a metric of classes": ({"metric": "mcc"}, "tasks.arc.metric: found 'mcc'; legal: accuracy (format choice from logs)"),
+    "a format that no log has": (
+        {"format": "pair"},
+        "tasks.arc.format: found 'pair'; legal: choice, generate beside source logs",
+    ),
+    "two sources": (
+        {"source": {"logs": {"task": "arc_easy"}, "hub": "a/b"}},
+        "tasks.arc.source.hub: found beside logs; legal there: no other key",
+    ),
+    "a filter of a choice": (
+        {"source": {"logs": {"task": "arc_easy", "filter": "none"}}},
+        "tasks.arc.source.logs.filter: found beside format choice; legal: with format generate only",
+    ),
+    "no name": (
+        {"source": {"logs": {}}},
+        "tasks.arc.source.logs.task: missing; needed: Its name in the logs.",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", LOG_MISTAKES)
+def test_a_wrong_task_of_logs_is_one_line(mistake):
+    task, expected = LOG_MISTAKES[mistake]
+    assert lines(logged(task)) == [expected]
+
+
+def test_what_is_logged_stays_among_itself():
+    weights = {"source": {"hub": "me/mine", "revision": "main"}}
+    assert lines(logged(checkpoints__mine=weights)) == [
+        "study.runs: found task arc on checkpoint mine; legal: both with source logs, or neither",
+        "study.runs: found recipe theirs-u50 on checkpoint mine; legal: both with source logs, or neither",
+    ]
+    pruned = {"score": "magnitude", "sparsity": [50]}
+    assert lines(logged(sweeps__theirs=pruned)) == [
+        "study.runs: found recipe theirs-u50 on checkpoint mine; legal: both with source logs, or neither"
+    ]
+
+
+def test_a_log_that_is_not_there_is_told_before_any_job(tmp_path):
+    (tmp_path / "dense").mkdir()
+    config = check(logged(), SCHEMA)
+    config["checkpoints"]["mine"]["source"]["logs"] = str(tmp_path / "dens")
+    config["sweeps"]["theirs"]["source"]["logs"]["u50"] = str(tmp_path / "dense")
+    with pytest.raises(ValueError, match=r"^checkpoints\.mine\.source\.logs: .*no file or folder.*did you mean '.*dense'"):
+        check_paths(config, lambda *_: False)

@@ -69,7 +69,7 @@ MISTAKES = {
     ),
     "neither": (
         {"quantizer": None, "bits": None},
-        "sweeps.rtn: found neither score nor quantizer; legal: score (pruning) or quantizer (quantization)",
+        "sweeps.rtn: found neither score, quantizer nor source; legal: score (pruning), quantizer (quantization) or source (made elsewhere)",
     ),
     "another quantizer": (
         {"quantizer": "rtm"},
