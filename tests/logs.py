@@ -22,7 +22,9 @@ def choice_sample(number: int, options: list[str], right: int, sums: list[float]
         "doc_id": number,
         "doc": doc,
         "target": str(right),
-        "arguments": {f"gen_args_{i}": {"arg_0": context, "arg_1": f" {each}"} for i, each in enumerate(options)},
+        "arguments": {
+            f"gen_args_{i}": {"arg_0": context, "arg_1": f" {each}"} for i, each in enumerate(options)
+        },
         "resps": [[each] for each in answers],
         "filtered_resps": answers,
         "filter": "none",
@@ -64,7 +66,12 @@ def write_lm_eval(folder: Path, tasks: dict[str, list[dict]], model: str = "some
         (folder / f"samples_{task}_{DATE}.jsonl").write_text(text)
     results = {
         "configs": {task: {"target_delimiter": " ", "fewshot_delimiter": "\n\n"} for task in tasks},
-        "config": {"model": "hf", "model_dtype": "torch.float32", "device": "cpu", "model_num_parameters": 1000},
+        "config": {
+            "model": "hf",
+            "model_dtype": "torch.float32",
+            "device": "cpu",
+            "model_num_parameters": 1000,
+        },
         "transformers_version": "5.23.0",
         "lm_eval_version": "0.4.13",
         "model_name": model,
@@ -73,7 +80,9 @@ def write_lm_eval(folder: Path, tasks: dict[str, list[dict]], model: str = "some
     return folder
 
 
-def inspect_sample(number: int, target: Any, value: Any, answer: str, choices: list[str] | None = None) -> dict:
+def inspect_sample(
+    number: int, target: Any, value: Any, answer: str, choices: list[str] | None = None
+) -> dict:
     """A question of inspect; `answer` is the letter of an option, or free text."""
     return {
         "id": number,

@@ -98,7 +98,11 @@ def test_a_given_model_answers_as_the_recipe_it_was_exported_from(given):
 
 
 def test_what_it_saves_is_measured_and_stands_in_the_tables(given):
-    runs = read_table(given / "results/tables/elsewhere/runs.parquet").set_index(["recipe", "task", "regime"]).sort_index()
+    runs = (
+        read_table(given / "results/tables/elsewhere/runs.parquet")
+        .set_index(["recipe", "task", "regime"])
+        .sort_index()
+    )
     ours, theirs = (runs.loc[recipe, "asked", "zero-shot"] for recipe in ("magnitude-u50", "theirs-u50"))
     for column in ("level", "sparsity", "effective_bits", "body_bytes", "score"):
         assert ours[column] == theirs[column], column
@@ -130,20 +134,30 @@ def test_nothing_is_done_twice_and_another_file_reruns_its_own(given):
 def test_trained_runs_that_keep_their_weights_are_exported(given):
     done = snakemake(given, "export", config="elsewhere.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
-    folders = sorted(path.parent.relative_to(given).as_posix() for path in given.glob("results/*/**/config.json"))
+    folders = sorted(
+        path.parent.relative_to(given).as_posix() for path in given.glob("results/*/**/config.json")
+    )
     trained = "results/trained/tiny-decoder"
-    runs = [f"{recipe}/trained/{regime}/seed1" for recipe in ("magnitude-u50", "theirs-u50") for regime in ("regrow", "sparse")]
+    runs = [
+        f"{recipe}/trained/{regime}/seed1"
+        for recipe in ("magnitude-u50", "theirs-u50")
+        for regime in ("regrow", "sparse")
+    ]
     models = [f"results/models/tiny-decoder/{recipe}" for recipe in ("dense", "magnitude-u50")]
     assert folders == [*models, f"{trained}/dense/trained/dense/seed1", *(f"{trained}/{run}" for run in runs)]
     folder = given / trained / "theirs-u50/trained/sparse/seed1"
-    model, tokenizer = AutoModelForSequenceClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    model, tokenizer = (
+        AutoModelForSequenceClassification.from_pretrained(folder),
+        AutoTokenizer.from_pretrained(folder),
+    )
     predictions = read_table(given / f"{RUNS}/theirs-u50/trained/sparse/seed1/predictions.parquet")
     questions = read_table(given / "resources/tasks/trained/validation.parquet").set_index("example_id")
     for row in predictions.itertuples():
         asked = questions.loc[row.example_id]
         # As our own tokens are made, the question and one option.
         logits = [
-            model(**tokenizer(asked["text"], option, return_tensors="pt")).logits.item() for option in asked["options"]
+            model(**tokenizer(asked["text"], option, return_tensors="pt")).logits.item()
+            for option in asked["options"]
         ]
         shares = np.array(logits) - np.logaddexp.reduce(logits)
         assert row.scores == pytest.approx(shares, abs=1e-4)

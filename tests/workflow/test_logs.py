@@ -29,8 +29,13 @@ def write_logs(folder, right):
     arc = [choice_sample(i, options, i % 4, likelihoods(i, i < right, 4)) for i in range(NUMBER)]
     who = [written_sample(i, ["Ann"], "Ann" if i < right else "Bob", float(i < right)) for i in range(NUMBER)]
     write_lm_eval(folder / "some__model", {"arc_easy": arc, "who_is": who}, "some/model")
-    named = [inspect_sample(i, "A", "C" if i < right else "I", "A" if i < right else "", options) for i in range(NUMBER)]
-    write_inspect(folder / "named.json", "named", named, eval={"task": "named", "model": "some/model", "packages": {}})
+    named = [
+        inspect_sample(i, "A", "C" if i < right else "I", "A" if i < right else "", options)
+        for i in range(NUMBER)
+    ]
+    write_inspect(
+        folder / "named.json", "named", named, eval={"task": "named", "model": "some/model", "packages": {}}
+    )
 
 
 def config():
@@ -46,9 +51,24 @@ def config():
         "checkpoints": {"theirs": {"source": {"logs": "logs/dense"}}},
         "sweeps": {"pruned": {"source": {"logs": {"u30": "logs/u30", "u60": "logs/u60"}}}},
         "tasks": {
-            "arc": {"source": {"logs": {"task": "arc_easy"}}, "format": "choice", "metric": "accuracy", "version": 1},
-            "who": {"source": {"logs": {"task": "who_is"}}, "format": "generate", "metric": "exact-match", "version": 1},
-            "named": {"source": {"logs": {"task": "named"}}, "format": "choice", "metric": "accuracy", "version": 1},
+            "arc": {
+                "source": {"logs": {"task": "arc_easy"}},
+                "format": "choice",
+                "metric": "accuracy",
+                "version": 1,
+            },
+            "who": {
+                "source": {"logs": {"task": "who_is"}},
+                "format": "generate",
+                "metric": "exact-match",
+                "version": 1,
+            },
+            "named": {
+                "source": {"logs": {"task": "named"}},
+                "format": "choice",
+                "metric": "accuracy",
+                "version": 1,
+            },
         },
         "axes": {"asked": {"tasks": ["arc", "who"], "knob": "chosen or written", "reason": "a test"}},
     }
@@ -73,10 +93,15 @@ def test_the_scores_of_the_logs_stand_in_the_tables(logged):
     places = {"dense": "logs/dense", "pruned-u30": "logs/u30", "pruned-u60": "logs/u60"}
     expected = runs["recipe"].map(lambda recipe: RIGHT[places[recipe]] / NUMBER)
     assert runs["score"].to_numpy() == pytest.approx(expected.to_numpy())
-    assert runs["chance"].tolist() == pytest.approx(runs["task"].map({"who": 0, "arc": 0.25, "named": 0.25}).tolist())
+    assert runs["chance"].tolist() == pytest.approx(
+        runs["task"].map({"who": 0, "arc": 0.25, "named": 0.25}).tolist()
+    )
     assert set(runs["versions"]) == {"lm_eval 0.4.13, transformers 5.23.0", "unknown"}
     drops = read_table(logged / "results/tables/logs/drops.parquet").set_index(["task", "recipe"])
-    assert untrue("drops", drops.reset_index()[read_table(logged / "results/tables/logs/drops.parquet").columns]) == []
+    assert (
+        untrue("drops", drops.reset_index()[read_table(logged / "results/tables/logs/drops.parquet").columns])
+        == []
+    )
     assert drops.loc[("arc", "pruned-u60"), "lost"] == pytest.approx(18 / 40)
     assert drops.loc[("who", "pruned-u60"), "retention"] == pytest.approx(16 / 34)
     assert drops.loc[("named", "pruned-u60"), "retention"] == pytest.approx((0.4 - 0.25) / (0.85 - 0.25))
@@ -134,9 +159,13 @@ def test_questions_that_are_missing_are_an_error(spoiled):
 
 def test_a_log_whose_scores_are_no_numbers_counts_as_failed(spoiled, logged):
     told, _ = spoiled
-    samples = [choice_sample(i, ["sun", "moon", "a star", "no"], i % 4, [math.nan] * 4) for i in range(NUMBER)]
+    samples = [
+        choice_sample(i, ["sun", "moon", "a star", "no"], i % 4, [math.nan] * 4) for i in range(NUMBER)
+    ]
     write_lm_eval(logged / "elsewhere", {"arc_easy": samples})
     done = told(next((logged / "elsewhere").glob("samples*")).read_text())
     assert done.returncode == 0, done.stderr
-    metrics = read_table(logged / "results/runs/theirs/pruned-u60/arc/zero-shot/seed1/metrics.parquet").iloc[0]
+    metrics = read_table(logged / "results/runs/theirs/pruned-u60/arc/zero-shot/seed1/metrics.parquet").iloc[
+        0
+    ]
     assert metrics["diverged"] and math.isnan(metrics["final_loss"])

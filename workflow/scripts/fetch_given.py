@@ -14,7 +14,11 @@ from junkdna.provenance.record import check_inputs, record
 
 paths, params, names = snakemake.input, snakemake.params, snakemake.wildcards
 check_inputs(paths, params.made)
-recipe, checkpoint, folder = params.recipe, Path(paths.manifest).parent, Path(snakemake.output.manifest).parent
+recipe, checkpoint, folder = (
+    params.recipe,
+    Path(paths.manifest).parent,
+    Path(snakemake.output.manifest).parent,
+)
 about = record(params.made, snakemake.config)
 manifest = fetch_checkpoint(
     recipe["source"], folder, name=names.recipe, key=params.key, about=about, local=params.local

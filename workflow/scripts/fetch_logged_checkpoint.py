@@ -12,6 +12,11 @@ from junkdna.provenance.record import record
 from junkdna.tasks.logged import describe_model
 
 params = snakemake.params
-logs = [read_log(Path(params.place), task["source"]["logs"], task["format"], params.key) for task in params.tasks]
+logs = [
+    read_log(Path(params.place), task["source"]["logs"], task["format"], params.key) for task in params.tasks
+]
 source = {"name": params.name, "source": {"logs": params.place}}
-write_json(snakemake.output.manifest, record(params.made, snakemake.config) | source | describe_model(logs, params.key))
+write_json(
+    snakemake.output.manifest,
+    record(params.made, snakemake.config) | source | describe_model(logs, params.key),
+)

@@ -18,7 +18,9 @@ paths, out, params = snakemake.input, snakemake.output, snakemake.params
 check_inputs(paths, {"task": params.made["task"]})
 log = read_log(Path(params.place), params.wanted, params.format, params.key)
 if others := check_questions(log, read_table(paths.validation)):
-    script.progress(f"warning: {log.path}: {others} questions were asked with another prompt than of the dense model")
+    script.progress(
+        f"warning: {log.path}: {others} questions were asked with another prompt than of the dense model"
+    )
 predictions = logged_predictions(log, params.format, params.score)
 keys = {**snakemake.wildcards, "seed": int(snakemake.wildcards.seed)}
 keys |= {key: params.recipe[key] for key in ("family", "level")}

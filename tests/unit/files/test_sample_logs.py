@@ -79,14 +79,18 @@ def test_free_answers_come_with_the_score_of_the_log(tmp_path):
 
 def test_of_several_filters_and_metrics_one_is_named(tmp_path):
     samples = [written_sample(0, ["3"], "3 or 4", 0.0, filter="strict")]
-    samples.append(written_sample(0, ["3"], "3", 1.0, filter="flexible", metrics=["exact_match", "f1"], f1=0.5))
+    samples.append(
+        written_sample(0, ["3"], "3", 1.0, filter="flexible", metrics=["exact_match", "f1"], f1=0.5)
+    )
     place = write_lm_eval(tmp_path, {"who": samples})
     with pytest.raises(ValueError, match="found filters strict, flexible; say which: source.logs.filter"):
         read(place, "who", "generate")
     assert read(place, "who", "generate", filter="flexible", metric="f1").answers[0].score == 0.5
     with pytest.raises(ValueError, match="found metrics exact_match, f1; say which: source.logs.metric"):
         read(place, "who", "generate", filter="flexible")
-    with pytest.raises(ValueError, match="source.logs.filter: found 'strickt'; legal: .*; did you mean 'strict'"):
+    with pytest.raises(
+        ValueError, match="source.logs.filter: found 'strickt'; legal: .*; did you mean 'strict'"
+    ):
         read(place, "who", "generate", filter="strickt")
 
 
@@ -100,7 +104,9 @@ def test_nan_stays_nan(tmp_path):
 
 def test_a_log_of_another_task_is_told_with_the_nearest_name(tmp_path):
     place = write_lm_eval(tmp_path / "logs", {"arc_easy": chosen()})
-    with pytest.raises(ValueError, match=rf"{KEY}: found in '.*logs' no task 'arc-easy'; .*did you mean 'arc_easy'"):
+    with pytest.raises(
+        ValueError, match=rf"{KEY}: found in '.*logs' no task 'arc-easy'; .*did you mean 'arc_easy'"
+    ):
         read(place, "arc-easy")
     with pytest.raises(ValueError, match="found no log in .*; legal: a samples_<task>_<date>.jsonl"):
         (tmp_path / "empty").mkdir()
@@ -155,7 +161,8 @@ def test_inspect_names_options_by_letter(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "score"), [("C", 1), ("P", 0.5), ("I", 0), ("N", 0), (True, 1), ("0.25", 0.25), (1, 1), ("yes", 1)]
+    ("value", "score"),
+    [("C", 1), ("P", 0.5), ("I", 0), ("N", 0), (True, 1), ("0.25", 0.25), (1, 1), ("yes", 1)],
 )
 def test_inspect_scores_are_read_as_inspect_reads_them(tmp_path, value, score):
     place = write_inspect(tmp_path / "a.json", "who", [inspect_sample(1, ["Ann"], value, "Ann said")])
@@ -176,7 +183,10 @@ WRONG = {
         {"samples": [inspect_sample(1, "A", "C", "A", OPTIONS) | {"error": {"message": "no"}}]},
         "question 1 ended in an error",
     ),
-    "no options": ({"samples": [inspect_sample(1, "A", "C", "A")]}, "question 1 has 0 options and the target 'A'"),
+    "no options": (
+        {"samples": [inspect_sample(1, "A", "C", "A")]},
+        "question 1 has 0 options and the target 'A'",
+    ),
     "a score that is a mapping": (
         {"samples": [inspect_sample(1, "A", {"a": 1}, "A", OPTIONS)]},
         r"question 1 has the score \{'a': 1\}; legal: 0 to 1",

@@ -12,11 +12,20 @@ from junkdna.tasks.logged import check_questions, describe_model, question_ids, 
 
 DENSE = {"family": "dense", "level": 0.0, "method": "none"}
 PRUNED = {"family": "theirs", "level": 50.0, "method": "logged", "counts_as": "prune", "source": "logs"}
-ROUNDED = {"family": "theirs", "level": 75.0, "method": "logged", "counts_as": "quantize", "bits": 4, "source": "logs"}
+ROUNDED = {
+    "family": "theirs",
+    "level": 75.0,
+    "method": "logged",
+    "counts_as": "quantize",
+    "bits": 4,
+    "source": "logs",
+}
 
 
 def log_of(answers, **about):
-    return SampleLog(path="logs/a.jsonl", tool="lm-evaluation-harness 0.4.13", model="m", answers=answers, about=about)
+    return SampleLog(
+        path="logs/a.jsonl", tool="lm-evaluation-harness 0.4.13", model="m", answers=answers, about=about
+    )
 
 
 def likely(number=20, **changes):
@@ -56,7 +65,9 @@ def test_likelihoods_give_the_predictions_of_a_run_of_ours():
 
 
 def test_a_rule_that_the_log_has_not_is_refused():
-    with pytest.raises(ValueError, match="logs/a.jsonl: it has no null_sums of options, so score 'pmi' is not there"):
+    with pytest.raises(
+        ValueError, match="logs/a.jsonl: it has no null_sums of options, so score 'pmi' is not there"
+    ):
         logged_predictions(log_of(likely()), "choice", "pmi")
     predictions = logged_predictions(log_of([*likely(null_sums=[-1.0, -1.0])[:1]]), "choice", "pmi")
     assert np.isfinite(predictions["loss"]).all()
@@ -70,7 +81,11 @@ def test_named_options_have_no_loss_and_an_answer_that_names_none_is_wrong():
     ]
     predictions = logged_predictions(log_of(answers), "choice", "sum")
     assert untrue("predictions", predictions) == []
-    assert predictions["prediction"].tolist() == [1, -1, 1] and predictions["correct"].tolist() == [True, False, False]
+    assert predictions["prediction"].tolist() == [1, -1, 1] and predictions["correct"].tolist() == [
+        True,
+        False,
+        False,
+    ]
     assert predictions["loss"].isna().all() and predictions["scores"].map(len).tolist() == [2, 3, 2]
     facts = logged_facts(log_of(answers), predictions, DENSE, "choice")
     assert facts["prior_entropy"] == pytest.approx(np.log([2, 3, 2]).mean()) and not facts["diverged"]
@@ -112,7 +127,9 @@ def test_other_questions_are_refused_and_other_prompts_are_counted():
     assert untrue("validation", questions) == []
     assert check_questions(log_of(answers[::-1]), questions) == 0
     assert check_questions(log_of([*likely(prompt="other")[:3], *answers[3:]]), questions) == 3
-    with pytest.raises(ValueError, match="of the 20 questions of the dense log 2 are missing, and 0 are others.*'q0'"):
+    with pytest.raises(
+        ValueError, match="of the 20 questions of the dense log 2 are missing, and 0 are others.*'q0'"
+    ):
         check_questions(log_of(answers[2:]), questions)
     with pytest.raises(ValueError, match="0 are missing, and 1 are others, such as 'new'"):
         check_questions(log_of([*answers, LoggedAnswer(key="new", question="new")]), questions)

@@ -59,14 +59,21 @@ def test_the_dtype_is_that_of_the_checkpoint(half, tmp_path):
 
 
 def test_rounded_weights_are_not_rounded_once_more(half, tmp_path):
-    recipe = expand_recipes({"rtn": {"quantizer": "rtn", "bits": [3], "group": 0, "symmetric": True}})["rtn-w3"]
+    recipe = expand_recipes({"rtn": {"quantizer": "rtn", "bits": [3], "group": 0, "symmetric": True}})[
+        "rtn-w3"
+    ]
     weights = {name: as_matrix(each.tensor, each.input_dim) for name, each in read_body(half).items()}
     spec = QuantSpec.from_mapping(recipe)
-    compressed = Compressed(quantized={name: quantize_rtn(weight.float(), spec) for name, weight in weights.items()})
+    compressed = Compressed(
+        quantized={name: quantize_rtn(weight.float(), spec) for name, weight in weights.items()}
+    )
     export_model(half, recipe, compressed, tmp_path / "rtn")
     ours = load_causal(half)
     apply_recipe(ours, recipe, compressed)
-    theirs, tokens = AutoModelForCausalLM.from_pretrained(tmp_path / "rtn", dtype="auto"), torch.arange(2, 20)[None]
+    theirs, tokens = (
+        AutoModelForCausalLM.from_pretrained(tmp_path / "rtn", dtype="auto"),
+        torch.arange(2, 20)[None],
+    )
     with torch.inference_mode():
         assert torch.equal(theirs(tokens).logits, ours(tokens).logits)
 

@@ -132,21 +132,30 @@ def test_processes_that_write_at_once_leave_a_whole_cache(config, tmp_path):
 
 
 def test_a_file_that_changed_meanwhile_is_named():
-    check_local({"train": "1"}, {"train": {"sha256": "1"}, "validation": {"sha256": "2"}}, "tasks.own.source.path")
+    check_local(
+        {"train": "1"}, {"train": {"sha256": "1"}, "validation": {"sha256": "2"}}, "tasks.own.source.path"
+    )
     with pytest.raises(ValueError, match=r"tasks\.own\.source\.path: train was changed"):
         check_local({"train": "1"}, {"train": {"sha256": "3"}}, "tasks.own.source.path")
 
 
 def test_what_others_made_is_followed_too(tmp_path):
     model, logs = tmp_path / "theirs", tmp_path / "logs/some__model"
-    for path in (model / "config.json", model / "README.md", logs / "samples_arc.jsonl", logs / "results.json"):
+    for path in (
+        model / "config.json",
+        model / "README.md",
+        logs / "samples_arc.jsonl",
+        logs / "results.json",
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(path.name)
     config = {
         "checkpoints": {"logged": {"source": {"logs": str(tmp_path / "logs")}}},
         "tasks": {"arc": {"source": {"logs": {"task": "arc"}}}},
         "sweeps": {
-            "given": {"source": {"given": {"u50": {"path": str(model)}, "u60": {"hub": "a/b", "revision": "main"}}}},
+            "given": {
+                "source": {"given": {"u50": {"path": str(model)}, "u60": {"hub": "a/b", "revision": "main"}}}
+            },
             "logs": {"source": {"logs": {"u50": str(logs / "samples_arc.jsonl")}}},
         },
     }

@@ -27,7 +27,10 @@ def test_each_stated_level_is_a_recipe():
     assert recipes["theirs-u50"] == {
         "counts_as": "prune", "family": "theirs", "level": 50.0, "method": "given", "source": FOLDER,
     }  # fmt: skip
-    assert list(recipes["theirs-u50"]) == sorted(recipes["theirs-u50"]) and recipes["theirs-u97-5"]["level"] == 97.5
+    assert (
+        list(recipes["theirs-u50"]) == sorted(recipes["theirs-u50"])
+        and recipes["theirs-u97-5"]["level"] == 97.5
+    )
     assert legal_regimes(recipes["theirs-u50"]) == ("zero-shot", "sparse", "regrow")
     assert key_of("theirs-u97-5", recipes["theirs-u97-5"]) == "sweeps.theirs.source.given.u97-5"
 
@@ -36,7 +39,9 @@ def test_bits_count_as_quantization_and_cannot_train():
     recipes = expand_recipes({"theirs": {"source": {"given": {"w4": HUB}}}})
     assert (recipes["theirs-w4"]["level"], effect_of(recipes["theirs-w4"])) == (75.0, "quantize")
     assert legal_regimes(recipes["theirs-w4"]) == ("zero-shot",)
-    with pytest.raises(ValueError, match="'qat' does not fit a recipe of method 'given', counts_as 'quantize'"):
+    with pytest.raises(
+        ValueError, match="'qat' does not fit a recipe of method 'given', counts_as 'quantize'"
+    ):
         check_pair(recipes["theirs-w4"], "qat")
 
 
@@ -77,7 +82,8 @@ MISTAKES = {
     ),
     "a text": (
         {"u50": "theirs"},
-        "sweeps.theirs.source.given.u50: found 'theirs' (text); legal: a model, {path: folder} or {hub: id, revision: commit}",
+        "sweeps.theirs.source.given.u50: found 'theirs' (text); legal: a model, "
+        "{path: folder} or {hub: id, revision: commit}",
     ),
 }
 
@@ -120,7 +126,9 @@ def test_a_folder_that_is_not_there_is_told_before_any_job(tmp_path):
     (tmp_path / "model-u50/config.json").touch()
     sweeps = {"theirs": {"source": {"given": {"u50": {"path": str(tmp_path / "model-u5")}}}}}
     config = {"checkpoints": {}, "tasks": {}, "sweeps": sweeps}
-    with pytest.raises(ValueError, match=r"sweeps\.theirs\.source\.given\.u50\.path: .* did you mean '.*model-u50'"):
+    with pytest.raises(
+        ValueError, match=r"sweeps\.theirs\.source\.given\.u50\.path: .* did you mean '.*model-u50'"
+    ):
         check_paths(config, lambda *_: False)
     check_paths(config, lambda *_: True)
     sweeps["theirs"]["source"]["given"]["u50"]["path"] = str(tmp_path / "model-u50")
@@ -137,7 +145,11 @@ def logged(task=None, **changes):
         tasks={"arc": {**LOG, **(task or {})}},
         axes={},
     )
-    config["study"] |= {"axes": [], "tasks": ["arc"], "runs": [{"recipes": ["theirs"], "regimes": ["zero-shot"]}]}
+    config["study"] |= {
+        "axes": [],
+        "tasks": ["arc"],
+        "runs": [{"recipes": ["theirs"], "regimes": ["zero-shot"]}],
+    }
     for path, value in changes.items():
         section, name = path.split("__")
         config[section][name] = value
@@ -152,7 +164,9 @@ def test_a_study_of_logs_has_one_run_for_each_level():
         ("dense", "dense", 1), ("theirs-u50", "zero-shot", 1),
     ]  # fmt: skip
     recipes = expand_recipes(config["sweeps"])
-    assert recipes["theirs-u50"]["method"] == "logged" and legal_regimes(recipes["theirs-u50"]) == ("zero-shot",)
+    assert recipes["theirs-u50"]["method"] == "logged" and legal_regimes(recipes["theirs-u50"]) == (
+        "zero-shot",
+    )
     assert inputs_of("theirs-u50", recipes, {}, "zero-shot") == {}
     assert log_of(config, recipes, "mine", "dense") == ("checkpoints.mine.source.logs", "logs/dense")
     assert log_of(config, recipes, "mine", "theirs-u50") == ("sweeps.theirs.source.logs.u50", "logs/u50")
@@ -168,7 +182,10 @@ LOG_MISTAKES = {
         "tasks.arc.columns: found beside source logs; legal there: format, human, max_length, metric, paper, score, "
         "source, subset, subset_seed, version",
     ),
-    "a metric of classes": ({"metric": "mcc"}, "tasks.arc.metric: found 'mcc'; legal: accuracy (format choice from logs)"),
+    "a metric of classes": (
+        {"metric": "mcc"},
+        "tasks.arc.metric: found 'mcc'; legal: accuracy (format choice from logs)",
+    ),
     "a format that no log has": (
         {"format": "pair"},
         "tasks.arc.format: found 'pair'; legal: choice, generate beside source logs",
@@ -211,5 +228,7 @@ def test_a_log_that_is_not_there_is_told_before_any_job(tmp_path):
     config = check(logged(), SCHEMA)
     config["checkpoints"]["mine"]["source"]["logs"] = str(tmp_path / "dens")
     config["sweeps"]["theirs"]["source"]["logs"]["u50"] = str(tmp_path / "dense")
-    with pytest.raises(ValueError, match=r"^checkpoints\.mine\.source\.logs: .*no file or folder.*did you mean '.*dense'"):
+    with pytest.raises(
+        ValueError, match=r"^checkpoints\.mine\.source\.logs: .*no file or folder.*did you mean '.*dense'"
+    ):
         check_paths(config, lambda *_: False)

@@ -69,7 +69,8 @@ MISTAKES = {
     ),
     "neither": (
         {"quantizer": None, "bits": None},
-        "sweeps.rtn: found neither score, quantizer nor source; legal: score (pruning), quantizer (quantization) or source (made elsewhere)",
+        "sweeps.rtn: found neither score, quantizer nor source; legal: score (pruning), quantizer (quantization) or "
+        "source (made elsewhere)",
     ),
     "another quantizer": (
         {"quantizer": "rtm"},

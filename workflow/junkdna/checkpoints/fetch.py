@@ -25,7 +25,7 @@ from junkdna.files.hub import fetch_patiently, nearest, resolve_commit
 from junkdna.provenance.local_hashes import check_local
 
 SMALL = ["config.json", "generation_config.json", "tokenizer*", "vocab*", "merges.txt", "*.model"]
-SMALL += ["special_tokens_map.json", "added_tokens.json"]
+SMALL += ["special_tokens_map.json", "added_tokens.json", "chat_template.jinja"]
 VOCABULARIES = ["tokenizer.json", "vocab*", "*.model"]
 SUBFOLDERS = "*/*"  # exports to other runtimes; a checkpoint's own files are at the top
 
@@ -41,7 +41,7 @@ def fetch_checkpoint(
 ) -> dict[str, Any]:
     """Fetch a checkpoint into `folder` and return its manifest, which is also written there.
 
-    key: of the source in the config, where it is not that of the checkpoint `name`. source: `{hub: id, revision: branch, tag or commit}`, through huggingface_hub (HF_ENDPOINT, HF_HOME,
+    source: `{hub: id, revision: branch, tag or commit}`, through huggingface_hub (HF_ENDPOINT, HF_HOME,
     HF_TOKEN and HF_HUB_OFFLINE count), or `{path: folder}`. Taken are config, tokenizer and the weights as
     safetensors, shards kept; `pytorch_model.bin` only where there are no safetensors, and converted. What the
     folder held before goes; it holds the whole new checkpoint or is not touched.
@@ -49,7 +49,8 @@ def fetch_checkpoint(
     manifest: name, source, commit (None for a path), model_type, architectures, parameters (elements of the
     floating-point tensors in the files), files and converted_from (name -> sha256 and size; of what is in the
     folder, and of the pickles that became safetensors), and what `about` says of how it was made. local: name -> sha256
-    of files of a path, as they were when the workflow started.
+    of files of a path, as they were when the workflow started. key: of the source in the config, where it is not that
+    of the checkpoint `name`.
 
     Raises ValueError, FileNotFoundError or RuntimeError with the key, what was found and what to do.
     """

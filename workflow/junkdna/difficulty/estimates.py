@@ -149,7 +149,9 @@ def _of_losses(outcomes: Outcomes, rows: Array, study: Study) -> list[Estimate]:
     seeds, choice = outcomes.seeds(rows), study.tasks[outcomes.task]["format"] == "choice"
     losses = study.average(study.means(outcomes, outcomes.loss[rows]), seeds)
     if np.isnan(losses[0]):
-        return [_undefined(outcomes, "v-information", study, "a log does not tell how likely each option was")]
+        return [
+            _undefined(outcomes, "v-information", study, "a log does not tell how likely each option was")
+        ]
     if outcomes.null_seeds:
         note = f"null: runs without input, {len(outcomes.null_seeds)} seeds"
         without = study.average(study.means(outcomes, outcomes.null_loss), list(outcomes.null_seeds))

@@ -21,9 +21,13 @@ def read_inspect(path: Path, content: Content, form: str, wanted: Mapping[str, s
     version, one that did not end well, one that answers a question more than once, and one of another form.
     """
     if content.get("version") != VERSION:
-        raise ValueError(f"{path}: found version {content.get('version')!r} of inspect's log format; legal: {VERSION}")
+        raise ValueError(
+            f"{path}: found version {content.get('version')!r} of inspect's log format; legal: {VERSION}"
+        )
     if content.get("status") != "success":
-        raise ValueError(f"{path}: found status {content.get('status')!r}; legal: success, a log of all questions")
+        raise ValueError(
+            f"{path}: found status {content.get('status')!r}; legal: success, a log of all questions"
+        )
     samples = content.get("samples") or []
     if not samples:
         raise ValueError(f"{path}: it holds no sample")
@@ -31,7 +35,9 @@ def read_inspect(path: Path, content: Content, form: str, wanted: Mapping[str, s
         raise ValueError(f"{path}: found source.logs.filter; legal: with logs of lm-evaluation-harness only")
     ids = [sample["id"] for sample in samples]
     if len(set(ids)) < len(ids):
-        raise ValueError(f"{path}: found questions that were answered more than once (epochs); legal: once each")
+        raise ValueError(
+            f"{path}: found questions that were answered more than once (epochs); legal: once each"
+        )
     scorer = _scorer(path, samples, wanted.get("metric"))
     samples = sorted(samples, key=lambda sample: str(sample["id"]))
     read = _choice if form == "choice" else _written
@@ -64,7 +70,7 @@ def _scorer(path: Path, samples: list[Content], wanted: str | None) -> str:
     return scorer
 
 
-def _question(sample: Content) -> dict[str, str]:
+def _question(sample: Content) -> dict[str, Any]:
     asked = sample["input"]
     if isinstance(asked, list):
         asked = "\n".join(str(message.get("content", "")) for message in asked)
@@ -110,4 +116,8 @@ def _number(value: Any) -> float:
     """A score as a number, as inspect reads its own: letters, truth values, numbers."""
     if isinstance(value, str) and value in VALUES:
         return VALUES[value]
-    return float({"yes": 1, "true": 1, "no": 0, "false": 0}.get(value.lower(), value) if isinstance(value, str) else value)
+    return float(
+        {"yes": 1, "true": 1, "no": 0, "false": 0}.get(value.lower(), value)
+        if isinstance(value, str)
+        else value
+    )

@@ -1,4 +1,4 @@
-"""Sample logs of lm-evaluation-harness (`--log_samples`): JSON lines, a question each, beside a JSON file of results."""
+"""Sample logs of lm-evaluation-harness (`--log_samples`): JSON lines, a question each, beside a JSON of results."""
 
 import ast
 import json
@@ -27,7 +27,9 @@ def read_lm_eval(path: Path, form: str, wanted: Mapping[str, str]) -> SampleLog:
     assert match, path
     results = path.with_name(f"results_{match['date']}.json")
     if not results.is_file():
-        raise FileNotFoundError(f"{path}: {results.name} is not beside it; legal: both, as lm-evaluation-harness writes")
+        raise FileNotFoundError(
+            f"{path}: {results.name} is not beside it; legal: both, as lm-evaluation-harness writes"
+        )
     about = json.loads(results.read_text(encoding="utf-8"))
     config = about.get("configs", {}).get(match["task"], {})
     samples = _of_filter(path, _lines(path), wanted.get("filter"))
@@ -64,7 +66,9 @@ def _lines(path: Path) -> list[Sample]:
         except (ValueError, TypeError):
             raise ValueError(f"{path}: line {number} is no JSON object; the log may be cut off") from None
         if lost:
-            raise ValueError(f"{path}: line {number} lacks {', '.join(lost)}; legal: what --log_samples writes")
+            raise ValueError(
+                f"{path}: line {number} lacks {', '.join(lost)}; legal: what --log_samples writes"
+            )
         samples.append(sample)
     if not samples:
         raise ValueError(f"{path}: it holds no sample")
@@ -74,13 +78,17 @@ def _lines(path: Path) -> list[Sample]:
 def _of_filter(path: Path, samples: Sequence[Sample], wanted: str | None) -> list[Sample]:
     found = list(dict.fromkeys(str(sample["filter"]) for sample in samples))
     if wanted is None and len(found) > 1:
-        raise ValueError(f"{path}: found filters {', '.join(found)}; say which: source.logs.filter of the task")
+        raise ValueError(
+            f"{path}: found filters {', '.join(found)}; say which: source.logs.filter of the task"
+        )
     if wanted is not None and wanted not in found:
         raise ValueError(f"{path}: {problem('source.logs.filter', wanted, found)}")
     return [sample for sample in samples if sample["filter"] == (wanted or found[0])]
 
 
-def _choices(path: Path, samples: Sequence[Sample], config: Mapping[str, Any], _: object) -> list[LoggedAnswer]:
+def _choices(
+    path: Path, samples: Sequence[Sample], config: Mapping[str, Any], _: object
+) -> list[LoggedAnswer]:
     delimiter = config.get("target_delimiter", " ")
     rows = [_options(path, sample, delimiter) for sample in samples]
     for reading in (_place, _text, _by_score):
@@ -88,7 +96,9 @@ def _choices(path: Path, samples: Sequence[Sample], config: Mapping[str, Any], _
         if all(map(_agrees, samples, rows, rights)):
             break
     else:
-        raise ValueError(f"{path}: it does not say which option is right, or names several; legal: one a question")
+        raise ValueError(
+            f"{path}: it does not say which option is right, or names several; legal: one a question"
+        )
     return [
         LoggedAnswer(**row, **_question(sample, config), right=int(right or 0))
         for sample, row, right in zip(samples, rows, rights, strict=True)
@@ -99,7 +109,9 @@ def _options(path: Path, sample: Sample, delimiter: str) -> dict[str, Any]:
     """The options of a question, and how likely each was."""
     asked = list(sample["arguments"].values())
     answers = sample["filtered_resps"]
-    if not (len(asked) == len(answers) > 1) or any(not isinstance(each, list) or len(each) != 2 for each in answers):
+    if not (len(asked) == len(answers) > 1) or any(
+        not isinstance(each, list) or len(each) != 2 for each in answers
+    ):
         raise ValueError(
             f"{path}: question {sample.get('doc_id')} has no likelihood for each of two options or more; legal with "
             "format choice: a task of output_type multiple_choice"
@@ -112,7 +124,12 @@ def _options(path: Path, sample: Sample, delimiter: str) -> dict[str, Any]:
         asked, sums, null_sums = asked[:half], sums[:half], sums[half:]
     shown = [str(each["arg_1"]).removeprefix(delimiter) for each in asked]
     if len({each["arg_0"] for each in asked}) == 1:
-        return {"options": shown, "sums": sums, "null_sums": null_sums, "characters": [len(text) for text in shown]}
+        return {
+            "options": shown,
+            "sums": sums,
+            "null_sums": null_sums,
+            "characters": [len(text) for text in shown],
+        }
     # The options stand in the contexts (partial scoring); their length is not told.
     return {"options": [str(each["arg_0"]) for each in asked], "sums": sums, "null_sums": null_sums}
 
@@ -158,7 +175,7 @@ def _written(
     ]
 
 
-def _question(sample: Sample, config: Mapping[str, Any]) -> dict[str, str]:
+def _question(sample: Sample, config: Mapping[str, Any]) -> dict[str, Any]:
     context = str(next(iter(sample["arguments"].values()))["arg_0"])
     return {
         "key": str(sample["doc_hash"]),

@@ -118,13 +118,17 @@ PREDICTIONS = {
         kind="list",
         meaning="log-probability of each class or option, in nats, by the score rule of an asked task; the value alone "
         "(regression); of free answers the log-probability of the likeliest gold one by token; of running text one "
-        "number, the mean log-probability of the same tokens by the unigram model of the training split. NaN where a log "
-        "does not tell them",
+        "number, the mean log-probability of the same tokens by the unigram model of the training split. NaN where a "
+        "log does not tell them",
     ),
     "sums": replace(OF_OPTIONS, meaning="log-probability of all tokens of each option, in nats"),
-    "tokens": replace(OF_OPTIONS, meaning="tokens of each option, the delimiter before it included; of logs NaN"),
+    "tokens": replace(
+        OF_OPTIONS, meaning="tokens of each option, the delimiter before it included; of logs NaN"
+    ),
     "characters": replace(OF_OPTIONS, meaning="characters of each option; NaN where a log does not tell"),
-    "null_sums": replace(OF_OPTIONS, meaning="as `sums`, after the null prompt; NaN where a log does not tell"),
+    "null_sums": replace(
+        OF_OPTIONS, meaning="as `sums`, after the null prompt; NaN where a log does not tell"
+    ),
     "text": replace(text("the free answer, up to the stop text"), optional=WRITTEN),
     "ended": replace(
         text(
@@ -134,7 +138,9 @@ PREDICTIONS = {
         ),
         optional=WRITTEN,
     ),
-    "written": replace(count("tokens of a free answer, that of the end included", missing=LOG_SILENT), optional=WRITTEN),
+    "written": replace(
+        count("tokens of a free answer, that of the end included", missing=LOG_SILENT), optional=WRITTEN
+    ),
 }
 HISTORY = {
     "step": count("optimizer steps done", 1),

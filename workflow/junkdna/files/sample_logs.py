@@ -29,10 +29,14 @@ def read_log(place: Path, wanted: Mapping[str, str], form: str, key: str) -> Sam
         raise ValueError(f"{key}: found no log in {str(place)!r}; legal: {LEGAL}")
     task = wanted["task"]
     if task not in found:
-        raise ValueError(problem(key, task, found, what=f"in {str(place)!r} no task") + " (tasks of the logs there)")
+        raise ValueError(
+            problem(key, task, found, what=f"in {str(place)!r} no task") + " (tasks of the logs there)"
+        )
     if len(found[task]) > 1:
         shown = ", ".join(str(path) for path, _ in found[task])
-        raise ValueError(f"{key}: found {len(found[task])} logs of {task}: {shown}; legal: one, in a place of its own")
+        raise ValueError(
+            f"{key}: found {len(found[task])} logs of {task}: {shown}; legal: one, in a place of its own"
+        )
     path, content = found[task][0]
     if content is None:
         return read_lm_eval(path, form, wanted)

@@ -46,7 +46,9 @@ def logged_predictions(log: SampleLog, form: str, rule: str) -> pd.DataFrame:
     return table.assign(
         text=[answer.written for answer in answers],
         ended=pd.array([answer.ended for answer in answers], dtype="str"),
-        written=np.array([np.nan if answer.tokens is None else answer.tokens for answer in answers], dtype=float),
+        written=np.array(
+            [np.nan if answer.tokens is None else answer.tokens for answer in answers], dtype=float
+        ),
     )
 
 
@@ -63,7 +65,9 @@ def _compared(log: SampleLog, ids: np.ndarray, rule: str) -> pd.DataFrame:
     kept = {name: joined(name) for name in ("sums", "characters", "null_sums")}
     needed = {"char": "characters", "pmi": "null_sums"}.get(rule)
     if needed and np.isnan(kept[needed]).any():
-        raise ValueError(f"{log.path}: it has no {needed} of options, so score {rule!r} is not there; legal: sum")
+        raise ValueError(
+            f"{log.path}: it has no {needed} of options, so score {rule!r} is not there; legal: sum"
+        )
     return compare_options(
         example_id=ids,
         right=np.array([answer.right for answer in answers]),
@@ -74,7 +78,9 @@ def _compared(log: SampleLog, ids: np.ndarray, rule: str) -> pd.DataFrame:
     )
 
 
-def logged_facts(log: SampleLog, predictions: pd.DataFrame, recipe: Mapping[str, Any], form: str) -> dict[str, Any]:
+def logged_facts(
+    log: SampleLog, predictions: pd.DataFrame, recipe: Mapping[str, Any], form: str
+) -> dict[str, Any]:
     """The facts of such a run; what a log does not say is NaN, or `unknown`.
 
     recipe: expanded; the share of weights that are gone, and the bits of one, are as it states.

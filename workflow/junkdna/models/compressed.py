@@ -35,9 +35,9 @@ class Applied:
 def apply_recipe(model: PreTrainedModel, recipe: Mapping[str, Any], compressed: Compressed) -> Applied:
     """Bring a freshly loaded `model` to what an expanded recipe makes of it, in place.
 
-    A recipe without a mask file removes what it ranks lowest of the weights as they are. A given model is left as it is:
-    its weights are counted against those of the checkpoint that it stands beside. ValueError for a mask or codes that do
-    not fit the model, and for a recipe that quantizes without codes.
+    A recipe without a mask file removes what it ranks lowest of the weights as they are. A given model is left as it
+    is: its weights are counted against those of the checkpoint that it stands beside. ValueError for a mask or codes
+    that do not fit the model, and for a recipe that quantizes without codes.
     """
     if recipe["method"] == "given":
         given = measured(compressed)

@@ -21,8 +21,8 @@ def export_model(
     """Apply a recipe to a checkpoint folder, write the model and its tokenizer into `folder`, return its facts.
 
     A decoder is written with the layer that predicts, other models as a classifier whose new head has two classes. The
-    dtype is that of the checkpoint, or float32 where the recipe makes new numbers, which 16 bits would round. ValueError
-    for a mask or codes that do not fit the checkpoint.
+    dtype is that of the checkpoint, or float32 where the recipe makes new numbers, which 16 bits would round.
+    ValueError for a mask or codes that do not fit the checkpoint.
     """
     config = read_config(checkpoint)
     whole = compressed.moved or compressed.quantized or not isinstance(config.dtype, torch.dtype)
@@ -35,7 +35,13 @@ def export_model(
 
 
 def export_solution(
-    checkpoint: Path, solution: Mapping[str, Tensor], folder: Path, *, form: str, width: int, labels: Sequence[str]
+    checkpoint: Path,
+    solution: Mapping[str, Tensor],
+    folder: Path,
+    *,
+    form: str,
+    width: int,
+    labels: Sequence[str],
 ) -> None:
     """Write what a training made of a checkpoint folder into `folder`: a classifier with its head, and its tokenizer.
 
@@ -43,7 +49,9 @@ def export_solution(
     names of the classes, where there are some. In float32, as it was trained. ValueError for weights of another model.
     """
     model = load_classifier(checkpoint, width, seed=0, regression=form == "regression")
-    shapes = [{name: tuple(each.shape) for name, each in held.items()} for held in (solution, solution_of(model))]
+    shapes = [
+        {name: tuple(each.shape) for name, each in held.items()} for held in (solution, solution_of(model))
+    ]
     if names := misfits(*shapes):
         raise ValueError(f"trained weights: {len(names)} tensors do not fit {checkpoint}, first {names[0]!r}")
     model.load_state_dict(solution, strict=False)

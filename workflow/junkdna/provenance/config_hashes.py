@@ -79,8 +79,9 @@ def hash_parts(
             parts["ranking"][slug] = parts["ranking"][ranking] = short_hash([recipe["score"], recipe["seed"]])
         if copied := copied_mask(recipe):
             parts["like"][slug] = parts["compression"][copied]
-        needs = [parts[part].get(slug) for part in ("calibration", "like")]
-        needs += [local[owner] for owner in (f"recipes.{slug}",) if owner in local]
+        needs: list[Any] = [parts[part].get(slug) for part in ("calibration", "like")]
+        if f"recipes.{slug}" in local:
+            needs.append(local[f"recipes.{slug}"])
         parts["compression"][slug] = short_hash([recipe, *needs])
     return parts
 

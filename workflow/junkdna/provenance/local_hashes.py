@@ -18,7 +18,7 @@ from junkdna.files.artifacts import sha256
 from junkdna.study.recipes import expand_recipes
 
 # What a checkpoint's folder may hold that counts; pickles where there are no safetensors.
-COUNTS = ("*.json", "*.model", "*.txt", "*.safetensors")
+COUNTS = ("*.json", "*.model", "*.txt", "*.jinja", "*.safetensors")
 # What a folder of sample logs may hold, at any depth.
 LOGS = ("*.json", "*.jsonl")
 PICKLES = ("pytorch_model*.bin",)
@@ -60,9 +60,7 @@ def check_local(local: Mapping[str, str], files: Mapping[str, Mapping[str, Any]]
     """
     for name, hashed in local.items():
         if name in files and files[name]["sha256"] != hashed:
-            raise ValueError(
-                f"{key}: {name} was changed while the workflow started; give the command again"
-            )
+            raise ValueError(f"{key}: {name} was changed while the workflow started; give the command again")
 
 
 def _sources(config: Mapping[str, Any], known: Iterable[str]) -> Iterable[tuple[str, dict[str, Path]]]:

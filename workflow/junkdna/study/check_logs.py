@@ -12,7 +12,18 @@ from junkdna.study.problems import problem
 METRICS = {"choice": ("accuracy",), "generate": ("exact-match", "token-f1")}
 RULES = ("sum", "char", "pmi")
 # What such a task may say.
-KEYS = ("format", "human", "max_length", "metric", "paper", "score", "source", "subset", "subset_seed", "version")
+KEYS = (
+    "format",
+    "human",
+    "max_length",
+    "metric",
+    "paper",
+    "score",
+    "source",
+    "subset",
+    "subset_seed",
+    "version",
+)
 
 
 def logged_problems(where: str, task: Mapping[str, Any]) -> list[str]:
@@ -23,7 +34,9 @@ def logged_problems(where: str, task: Mapping[str, Any]) -> list[str]:
     if form not in METRICS:
         return [*lines, problem(f"{where}.format", form, f"{', '.join(METRICS)} beside source logs")]
     lines += [
-        f"{where}.{key}: found beside source logs; legal there: {', '.join(KEYS)}" for key in task if key not in KEYS
+        f"{where}.{key}: found beside source logs; legal there: {', '.join(KEYS)}"
+        for key in task
+        if key not in KEYS
     ]
     if task["metric"] not in METRICS[form]:
         legal = f"{', '.join(METRICS[form])} (format {form} from logs)"
@@ -35,5 +48,7 @@ def logged_problems(where: str, task: Mapping[str, Any]) -> list[str]:
         lines.append(problem(f"{where}.score", task["score"], legal))
     for key in ("metric", "filter"):
         if form == "choice" and key in task["source"]["logs"]:
-            lines.append(f"{where}.source.logs.{key}: found beside format choice; legal: with format generate only")
+            lines.append(
+                f"{where}.source.logs.{key}: found beside format choice; legal: with format generate only"
+            )
     return lines

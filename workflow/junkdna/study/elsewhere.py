@@ -36,7 +36,9 @@ def stated_levels(name: str, sweep: Mapping[str, Any], problems: list[str]) -> d
         recipes[f"{name}-{stated}"] = dict(sorted(recipe.items()))
     if len({recipe["counts_as"] for recipe in recipes.values()}) > 1:
         shown = ", ".join(sweep["source"][found[0]])
-        problems.append(f"{where}: found {shown}; legal: levels of one kind, all of weights removed or of bits")
+        problems.append(
+            f"{where}: found {shown}; legal: levels of one kind, all of weights removed or of bits"
+        )
     return recipes
 
 
@@ -53,8 +55,8 @@ def is_logged(entry: Mapping[str, Any]) -> bool:
 
 
 def effect_of(recipe: Mapping[str, Any]) -> str:
-    """What a recipe does to the weights, whoever does it: `none`, `prune` or `quantize`."""
-    return recipe.get("counts_as", recipe["method"])
+    """What a recipe does to the weights, whoever does it: `none`, `quantize` or, where it does not say, `prune`."""
+    return recipe.get("counts_as", recipe.get("method", "prune"))
 
 
 def key_of(slug: str, recipe: Mapping[str, Any]) -> str:

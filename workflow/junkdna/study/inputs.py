@@ -23,7 +23,11 @@ def inputs_of(
     recipe = recipes[slug]
     if regime is not None:
         method = recipe["method"]
-        kinds = {"mask": not masks_itself(recipe, regime), "quantized": method == "quantize", "given": method == "given"}
+        kinds = {
+            "mask": not masks_itself(recipe, regime),
+            "quantized": method == "quantize",
+            "given": method == "given",
+        }
         return {kind: slug for kind, read in kinds.items() if read}
     text = calibration_slug(calibration) if needs_calibration(recipe) else None
     slugs = {"ranking": ranking_of(recipe), "like": copied_mask(recipe), "calibration": text}

@@ -32,7 +32,9 @@ def check_paths(config: Mapping[str, Any], fetched: Callable[[str, str], bool]) 
                 lines += problems(f"{section}.{name}.source.path", entry["source"]["path"])
     for name, entry in config["checkpoints"].items():
         if is_logged(entry) and not Path(entry["source"]["logs"]).exists():
-            lines.append(_missing(f"checkpoints.{name}.source.logs", Path(entry["source"]["logs"]), "file or folder"))
+            lines.append(
+                _missing(f"checkpoints.{name}.source.logs", Path(entry["source"]["logs"]), "file or folder")
+            )
     for slug, recipe in expand_recipes(config.get("sweeps", {})).items():
         place = recipe.get("source", {})
         if recipe["method"] == "logged" and not Path(place).exists():

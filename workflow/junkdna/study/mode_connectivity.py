@@ -59,9 +59,9 @@ def _matches(
 
 
 def kept_runs(config: Mapping[str, Any], connected: Sequence[Run]) -> list[dict[str, Any]]:
-    """The runs whose trained weights are kept: both ends of each path, and the blocks of runs that ask for it; each once.
+    """The runs whose trained weights are kept: both ends of each path, and the blocks of runs that ask for it.
 
-    connected: of `connected_runs`. The dense twins of these blocks are among them.
+    connected: of `connected_runs`. The dense twins of these blocks are among them; each run is there once.
     """
     blocks = [block for block in config["study"]["runs"] if block.get("keep_weights")]
     asked = valid_runs({**config, "study": {**config["study"], "runs": blocks}})

@@ -116,7 +116,9 @@ def _unkept(where: str, block: Mapping[str, Any], tasks: Sequence[Mapping[str, A
     if not block.get("keep_weights"):
         return []
     if "qlora" in block["regimes"]:
-        return [f"{where}.keep_weights: found beside regime 'qlora', which trains adapters; legal: any other that trains"]
+        return [
+            f"{where}.keep_weights: found beside regime 'qlora', which trains adapters; legal: any other that trains"
+        ]
     if not any(map(trains, tasks)):
         legal = "a block that trains (`snakemake export` writes what a recipe makes of a checkpoint)"
         return [f"{where}.keep_weights: found on tasks that train nothing; legal: {legal}"]

@@ -154,7 +154,7 @@ def families_of(
     families = []
     for (checkpoint, family, selection, _), chosen in measured[~is_dense(runs)].groupby(keys, sort=False):
         slugs = dict(zip(chosen["level"], chosen["recipe"], strict=True))
-        described = {level: {"method": "prune", **(recipes or {}).get(slug, {})} for level, slug in slugs.items()}
+        described = {level: (recipes or {}).get(slug, {}) for level, slug in slugs.items()}
         first = next(iter(described.values()))
         like = {level: each["like"] for level, each in described.items() if each.get("like")}
         families.append(

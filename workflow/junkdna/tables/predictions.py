@@ -24,10 +24,11 @@ class Stack:
     row: int [R], the row of each run in the table of facts. example_id: int64 [n], sorted.
     target: float64 [n]; of format lm [R, n], for checkpoints cut a text into tokens of their own.
     prediction: float32 [R, n]; of a run with any that is no finite number all are NaN, so that nothing is computed
-    from the rest. losses: float32 [R, n], as they are; all NaN where a log does not tell them. options: int [n], choices per example; of format lm float
-    [R, n], the mean log-probability of the tokens by the unigram model; else None. guess: the class that is commonest
-    among the training labels; None where there are no classes. scores: of options that a model was asked to choose
-    from, as it is, log-probabilities float32 [R, n, k], NaN where a question has fewer than k; else None.
+    from the rest. losses: float32 [R, n], as they are; all NaN where a log does not tell them. options: int [n],
+    choices per example; of format lm float [R, n], the mean log-probability of the tokens by the unigram model; else
+    None. guess: the class that is commonest among the training labels; None where there are no classes. scores: of
+    options that a model was asked to choose from, as it is, log-probabilities float32 [R, n, k], NaN where a question
+    has fewer than k; else None.
     """
 
     row: np.ndarray
@@ -93,7 +94,7 @@ def training_labels(tasks: Iterable[str], files: Iterable[str | Path]) -> dict[s
 
 
 def known_or_absent(losses: np.ndarray) -> np.ndarray:
-    """Bool [...] of losses [..., n]: whether all are finite, or none is known (answers of a log without likelihoods)."""
+    """Bool [...] of losses [..., n]: whether all are finite, or none is known (a log without likelihoods)."""
     return np.isfinite(losses).all(axis=-1) | np.isnan(losses).all(axis=-1)
 
 

@@ -62,12 +62,15 @@ def check_questions(log: SampleLog, questions: pd.DataFrame) -> int:
     """
     own = dict(zip(question_ids(log), log.answers, strict=True))
     texts = dict(zip(questions["example_id"], questions["text"], strict=True))
-    missing, new = [texts[each] for each in texts if each not in own], [own[each].question for each in own if each not in texts]
+    missing, new = (
+        [texts[each] for each in texts if each not in own],
+        [own[each].question for each in own if each not in texts],
+    )
     if missing or new:
         shown = "; ".join(repr(text[-60:]) for text in (missing or new)[:SHOWN])
         raise ValueError(
-            f"{log.path}: of the {len(texts)} questions of the dense log {len(missing)} are missing, and {len(new)} are "
-            f"others, such as {shown}; legal: the same questions, so that runs are paired"
+            f"{log.path}: of the {len(texts)} questions of the dense log {len(missing)} are missing, and {len(new)} "
+            f"are others, such as {shown}; legal: the same questions, so that runs are paired"
         )
     prompts = dict(zip(questions["example_id"], questions["prompt"], strict=True))
     return sum(bool(own[each].prompt and prompts[each]) and own[each].prompt != prompts[each] for each in own)

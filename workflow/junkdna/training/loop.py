@@ -209,7 +209,11 @@ def _footprint(training: Training) -> dict[str, float]:
     pruning, quantization, adapters = training.pruning, training.quantization, training.adapters
     whole = REGIMES[pruning.regime].ends == "whole"
     if pruning.given:
-        bits = WEIGHT_BITS * body_weights(training.model) / pruning.given.weights if whole else pruning.given.bits
+        bits = (
+            WEIGHT_BITS * body_weights(training.model) / pruning.given.weights
+            if whole
+            else pruning.given.bits
+        )
         return footprint(pruning.given.weights, bits)
     if adapters:
         count = sum(math.prod(shape) for shape in adapters.shapes.values())
