@@ -28,7 +28,7 @@ class Stack:
     choices per example; of format lm float [R, n], the mean log-probability of the tokens by the unigram model; else
     None. guess: the class that is commonest among the training labels; None where there are no classes. scores: of
     options that a model was asked to choose from, as it is, log-probabilities float32 [R, n, k], NaN where a question
-    has fewer than k; else None.
+    has fewer than k; else, and where a log does not tell them, None.
     """
 
     row: np.ndarray
@@ -156,7 +156,7 @@ def _named(run: Mapping[str, Any]) -> str:
 def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, form: str) -> Stack:
     stack: Stack | None = None
     targets, unigrams, scores = [], [], []
-    asked = form == "choice" and (facts["regime"].iloc[rows] == "zero-shot").any()
+    asked = form == "choice" and bool((facts["regime"].iloc[rows] == "zero-shot").any())
     for index, row in enumerate(rows):
         path = Path(folders[row]) / "predictions.parquet"
         columns = ["example_id", "target", "prediction", "loss"]
@@ -188,7 +188,7 @@ def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, 
         stack.prediction[index] = values if np.isfinite(values).all() else np.nan
         stack.losses[index] = table["loss"].to_numpy(dtype=np.float32)[order]
     assert stack is not None, "a task of the facts has a run"
-    if asked:
+    if asked and not (stack.finite & np.isnan(stack.losses).any(axis=1)).any():
         return replace(stack, scores=np.stack(scores))
     return replace(stack, target=np.stack(targets), options=np.stack(unigrams)) if form == "lm" else stack
 
