@@ -128,7 +128,7 @@ def test_nothing_is_done_twice_and_another_file_reruns_its_own(given):
     config.write_text(text + "\n")
     plan = planned(given, config="elsewhere.yaml")
     config.write_text(text)
-    assert (plan["fetch_given"], plan["evaluate"], plan["finetune"], plan["build_mask"]) == (1, 1, 2, 0)
+    assert (plan["fetch_given"], plan["evaluate"], plan["finetune_kept"], plan["build_mask"]) == (1, 1, 2, 0)
 
 
 def test_trained_runs_that_keep_their_weights_are_exported(given):

@@ -190,9 +190,14 @@ def test_a_folder_says_whose_files_it_holds_and_of_which_versions(config, tmp_pa
 
 def test_what_others_made_is_part_of_its_recipe_alone(config):
     config["sweeps"]["theirs"] = {"source": {"given": {"u50": {"path": "theirs"}}}}
-    before = hash_parts(config, expand_recipes(config["sweeps"]), {"recipes.theirs-u50": {"config.json": "1"}})
+    before = hash_parts(
+        config, expand_recipes(config["sweeps"]), {"recipes.theirs-u50": {"config.json": "1"}}
+    )
     after = hash_parts(config, expand_recipes(config["sweeps"]), {"recipes.theirs-u50": {"config.json": "2"}})
     changed = {
-        (part, slug) for part, hashes in before.items() for slug in hashes if hashes[slug] != after[part][slug]
+        (part, slug)
+        for part, hashes in before.items()
+        for slug in hashes
+        if hashes[slug] != after[part][slug]
     }
     assert changed == {("compression", "theirs-u50")}

@@ -66,9 +66,7 @@ def test_losses_that_are_not_told_are_no_failure(runs):
 
 def test_they_have_scores_retention_and_claims(runs):
     axes = {"depth": {"tasks": ["easy", "hard"]}}
-    tables = aggregate(
-        list(runs), expected=runs.values(), tasks=TASKS, recipes=RECIPES, axes=axes, draws=200
-    )
+    tables = aggregate(list(runs), expected=runs.values(), tasks=TASKS, recipes=RECIPES, axes=axes, draws=200)
     found = tables["runs"].set_index(["recipe", "task"])
     assert (found["outcome"] == "trained").all() and found["loss"].isna().all()
     for run, right in RIGHT.items():
@@ -82,8 +80,6 @@ def test_they_have_scores_retention_and_claims(runs):
 def test_answers_without_a_score_are_a_failure(runs):
     folder = list(runs)[-1]
     write(folder, "theirs-u60", "hard", named("hard", 25, score=np.nan))
-    tables = aggregate(
-        list(runs), expected=runs.values(), tasks=TASKS, recipes=RECIPES, axes={}, draws=200
-    )
+    tables = aggregate(list(runs), expected=runs.values(), tasks=TASKS, recipes=RECIPES, axes={}, draws=200)
     outcomes = tables["runs"].set_index(["recipe", "task"])["outcome"]
     assert outcomes["theirs-u60", "hard"] == "diverged" and (outcomes == "diverged").sum() == 1

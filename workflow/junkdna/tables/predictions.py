@@ -183,6 +183,7 @@ def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, 
             targets.append(table["target"].to_numpy(dtype=np.float64)[order])
             unigrams.append(np.stack(table["scores"].to_numpy())[order, 0].astype(np.float64))
         if asked:
+            assert stack.options is not None, "a choice has options"
             scores.append(_side_by_side(table["scores"].iloc[order], stack.options))
         values = table["prediction"].to_numpy(dtype=np.float32)[order]
         stack.prediction[index] = values if np.isfinite(values).all() else np.nan
