@@ -154,11 +154,9 @@ def test_trained_runs_that_keep_their_weights_are_exported(given):
     questions = read_table(given / "resources/tasks/trained/validation.parquet").set_index("example_id")
     for row in predictions.itertuples():
         asked = questions.loc[row.example_id]
-        # As our own tokens are made, the question and one option.
-        logits = [
-            model(**tokenizer(asked["text"], option, return_tensors="pt")).logits.item()
-            for option in asked["options"]
-        ]
+        # A decoder gets the question and an option on two lines.
+        texts = [f"{asked['text']}\n{option}" for option in asked["options"]]
+        logits = [model(**tokenizer(text, return_tensors="pt")).logits.item() for text in texts]
         shares = np.array(logits) - np.logaddexp.reduce(logits)
         assert row.scores == pytest.approx(shares, abs=1e-4)
     assert read_json(folder / "junkdna.json")["regime"] == "sparse"
