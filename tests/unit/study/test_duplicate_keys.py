@@ -1,5 +1,6 @@
 """Before any job: keys that stand twice, files that are not there or no text, numbers that are none."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from junkdna.study.check_entries import GENERATED
 from junkdna.study.duplicate_keys import duplicates, refuse_duplicates
 from junkdna.study.local_paths import check_paths
 from junkdna.study.tasks import merge
+from junkdna.tasks.toy_questions import generate_questions
 from junkdna.tasks.toy_world import TASKS, generate_task
 
 
@@ -92,14 +94,16 @@ def test_numbers_and_names_that_are_none(text):
 
 
 def test_the_checker_knows_the_generated_tasks_and_how_much_there_is_of_each():
-    assert tuple(GENERATED) == TASKS
+    assert tuple(GENERATED) == (*TASKS, "home")
     for task, (form, sizes) in GENERATED.items():
-        tables = generate_task(task, world_seed=1, seed=1, **sizes)
+        make = generate_questions if task == "home" else partial(generate_task, task)
+        tables = make(world_seed=1, seed=1, **sizes)
         assert {split: len(table) for split, table in tables.items()} == sizes
         assert ("options" in tables["train"].columns) == (form == "choice")
+        assert ("answers" in tables["train"].columns) == (form == "generate")
         for split in sizes:
             with pytest.raises(ValueError, match=f"generate.{split}: found {sizes[split] + 1}"):
-                generate_task(task, world_seed=1, seed=1, **sizes | {split: sizes[split] + 1})
+                make(world_seed=1, seed=1, **sizes | {split: sizes[split] + 1})
 
 
 KEYWORD = "(generated task keyword)"
@@ -110,7 +114,8 @@ KEYWORD = "(generated task keyword)"
     [
         (
             {"source": {"generate": {"task": "keywrd"}}},
-            "source.generate.task: found 'keywrd'; legal: keyword, kind, fact, hop, choice; did you mean 'keyword'?",
+            "source.generate.task: found 'keywrd'; legal: keyword, kind, fact, hop, choice, home; "
+            "did you mean 'keyword'?",
         ),
         ({"format": "pair"}, f"format: found 'pair'; legal: classification {KEYWORD}"),
         ({"format": "choice"}, f"format: found 'choice'; legal: classification {KEYWORD}"),

@@ -38,9 +38,10 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train a model of `layers` x `hidden` on the lines of `corpus` and save it with its tokenizer in `folder`.
 
-    objective: `masked` (a BERT) or `causal` (a Llama); see `toy_models`, also for words that begin with `_`. steps, batch_size (lines), learning_rate (peak, linear
-    warm-up over 5 % and decay): of AdamW. The same arguments give the same weights. Returns steps, seconds, final
-    loss (mean of the last 50 steps), the number of parameters, model_type and architectures.
+    objective: `masked` (a BERT) or `causal` (a Llama), see `toy_models`, also for words that begin with `_`. steps,
+    batch_size (lines), learning_rate (peak, linear warm-up over 5 % and decay): of AdamW. The same arguments give the
+    same weights. Returns steps, seconds, final loss (mean of the last 50 steps), the number of parameters, model_type
+    and architectures.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)

@@ -55,6 +55,15 @@ def size_caveat(cells: Sequence[Cell]) -> str:
     return f" The tasks differ in training examples ({min(sizes):,.0f} to {max(sizes):,.0f}): a confounder."
 
 
+def metric_caveat(cells: Sequence[Cell]) -> str:
+    """Say so when tasks that are compared are not scored by the same metric."""
+    metrics = list(dict.fromkeys(cell.metric.removeprefix("expected-") for cell in cells))
+    if len(metrics) < 2:
+        return ""
+    words = f" The tasks are scored by {', '.join(metrics[:-1])} and {metrics[-1]}; compared is what share each keeps"
+    return words + " of its own dense score above its own chance."
+
+
 def unlike_sizes(sizes: Collection[float]) -> bool:
     """Whether the largest of these sizes is more than a tenth above the smallest."""
     return max(sizes) > 1.1 * min(sizes)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from junkdna.claims.caveats import levels_caveat, order_found, size_caveat
+from junkdna.claims.caveats import levels_caveat, metric_caveat, order_found, size_caveat
 from junkdna.claims.effects import Effect, effect_of, said, slope
 from junkdna.statistics.trends import jonckheere_falling, page_falling
 from junkdna.tables.families import Cell, Family, by_seed, common_levels
@@ -66,7 +66,7 @@ def along_axis(family: Family, axis: str, tasks: Sequence[str]) -> list[Effect]:
     missed = levels_caveat(cells, levels)
     more = {"n_axis": len(tasks), **_trend(family, used)}
     gap = None if area is None else area[0] - area[-1]
-    caveat = missed + size_caveat(ends)
+    caveat = missed + metric_caveat(ends) + size_caveat(ends)
     out = [
         effect_of(
             family,
@@ -90,7 +90,7 @@ def along_axis(family: Family, axis: str, tasks: Sequence[str]) -> list[Effect]:
         if area is not None:
             step = -slope(np.arange(len(tasks), dtype=float), area)
             order = order_found(tasks, area, family.replicates)
-        caveat = order + missed + size_caveat(cells)
+        caveat = order + missed + metric_caveat(cells) + size_caveat(cells)
         out.append(
             effect_of(
                 family,
@@ -120,7 +120,7 @@ def _interaction(
 ) -> Effect:
     words = f"On the axis {axis}, {tasks[-1]} falls by {{effect}} points more per {STEP} points of sparsity"
     words += f" than {tasks[0]}"
-    effect, caveat = None, missed + size_caveat(cells)
+    effect, caveat = None, missed + metric_caveat(cells) + size_caveat(cells)
     more: dict[str, float] = {"n_axis": len(tasks)}
     if levels:
         falls = np.stack([_fall(each) for each in used])

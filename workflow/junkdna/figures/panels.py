@@ -182,9 +182,11 @@ def level(column: str, names: Mapping[float, str] | None = None) -> alt.X:
     return alt.X(f"{column}:Q", title=title, scale=scale, axis=axis)
 
 
-def legend(title: str | None) -> alt.Legend:
-    """A legend in a row above the panels."""
+def legend(title: str | None, labels: Mapping[str, str] | None = None) -> alt.Legend:
+    """A legend in a row above the panels; labels: name -> what is written for it."""
+    written = {"labelExpr": f"({json.dumps(labels)})[datum.label] || datum.label"} if labels else {}
     return alt.Legend(
+        **written,
         title=title,
         symbolOpacity=1,
         orient="top",

@@ -1,5 +1,7 @@
 """The figures of performance against level, of regimes side by side and of dense scores; data are inlined."""
 
+from collections.abc import Mapping
+
 import altair as alt
 import pandas as pd
 
@@ -14,11 +16,18 @@ FAILED = "\N{MULTIPLICATION SIGN} (set aside): a run that did not train, not in 
 
 
 def performance(
-    cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title: str
+    cells: pd.DataFrame,
+    runs: pd.DataFrame,
+    tasks: list[str],
+    *,
+    title: str,
+    knob: str = "",
+    values: Mapping[str, str] | None = None,
 ) -> alt.TopLevelMixin:
     """Draw performance against level in the regimes sparse and qat, a line a task, a panel a checkpoint and pattern.
 
-    tasks: easy to hard, which is also the order of the colours. Lines and bands are over the runs that trained;
+    tasks: easy to hard, which is also the order of the colours. knob, values: in what they differ, and in which value
+    of it each does; then the lines have its name and not the task's. Lines and bands are over the runs that trained;
     every run is a dot, every one that failed a cross. A task that the dense model does not learn has no line. A
     switch changes from retention to the raw score. ValueError when no run of these tasks is there.
     """
@@ -35,7 +44,11 @@ def performance(
     curves = [curve for curve in curves if levels[curve] > 1] or curves
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(tasks))]
     color, shape = colour_and_shape(
-        "task", tasks, difficulty_colours(len(tasks)), shapes, legend("easy to hard:")
+        "task",
+        tasks,
+        difficulty_colours(len(tasks)),
+        shapes,
+        legend(f"{knob}, easy to hard:" if values else "easy to hard:", values),
     )
     size = {"width": 700 if len(curves) == 1 else 385, "height": 300}
     panels = []

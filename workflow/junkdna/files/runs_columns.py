@@ -87,16 +87,17 @@ PREDICTIONS = {
     "example_id": EXAMPLE_ID,
     "target": number(
         "the right answer: number of the class or place of the option, from 0, or the value (regression); of free "
-        "answers 1, what a right one scores, and of gold ones, the most that they can; of running text the number of predicted tokens, all but the first"
+        "questions 1, the most that an answer scores; of running text the number of predicted tokens, all but the first"
     ),
     "prediction": number(
         "the answer: class or option of the highest score, or the value in the unit of the labels; of free answers "
-        "what this one scores by the metric; of gold ones their likelihood; of running text the mean log-probability of the predicted tokens in "
-        "nats, 0 without any",
+        "what this one scores by the metric, which may be the likelihood of the gold ones; of running text the mean "
+        "log-probability of the predicted tokens in nats, 0 without any",
         missing=NO_NUMBER,
     ),
     "correct": truth(
-        "whether the two are equal", missing="regression, running text and the likelihood of gold answers, where nothing is right or wrong"
+        "whether the two are equal",
+        missing="regression, running text and likelihoods, where no answer is right or wrong",
     ),
     "loss": number(
         "minus the log-probability of the right answer (of running text: of a token, on average), or the squared error",
@@ -107,8 +108,8 @@ PREDICTIONS = {
     "scores": Column(
         kind="list",
         meaning="log-probability of each class or option, in nats, by the score rule of an asked task; the value alone "
-        "(regression); of free questions the log-probability of the likeliest gold answer by token; of running text one "
-        "number, the mean log-probability of the same tokens by the unigram model of the training split",
+        "(regression); of free questions the log-probability of the likeliest gold answer by token; of running text "
+        "one number, the mean log-probability of the same tokens by the unigram model of the training split",
     ),
     "sums": replace(OF_OPTIONS, meaning="log-probability of all tokens of each option, in nats"),
     "tokens": replace(OF_OPTIONS, meaning="tokens of each option, the delimiter before it included"),

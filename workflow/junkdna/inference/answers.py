@@ -1,4 +1,4 @@
-"""A compressed language model is asked: by options, by the likelihood of the gold answer, or in free text. Nothing trains.
+"""A compressed language model is asked: by options, by the likelihood of gold answers, or in free text; nothing trains.
 
 Every score is kept with the example, so that another rule needs no other run.
 """

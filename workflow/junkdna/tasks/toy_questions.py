@@ -1,6 +1,6 @@
 """Questions about the generated world for a decoder: the text that teaches how to answer them, and the questions.
 
-People and things are dealt into the groups of `toy_world`, in other numbers: most are asked about. The text states the
+People are dealt into the groups of `toy_world`, in other numbers: most are asked about. The text states the
 home of everyone. How a question is answered, by heart and from evidence, it shows for the group `lesson` alone, and for
 guests, who live elsewhere in every line: what is said of them must be read.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from junkdna.tasks.toy_world import HOME, KIND, LIES, World, build_world, state
+from junkdna.tasks.toy_world import HOME, World, build_world, state
 
 SIZES = {"lesson": 8, "train": 2, "validation": 16}
 GUESTS, VISITS = 40, 800
@@ -23,7 +23,7 @@ def generate_lessons(seed: int) -> list[str]:
     """Lines of text; a word that begins with `_` carries a fact or an answer."""
     world, rng = build_world(seed, SIZES, GUESTS), random.Random(f"lessons {seed}")
     towns = list(world.land)
-    lines = [*state(world.home, HOME), *state(world.kind, KIND), *state(world.land, LIES) * 4]
+    lines = state(world.home, HOME)
     lesson = world.members(world.home, "lesson")
     for name, town in lesson.items():
         for question in QUESTIONS:
