@@ -63,12 +63,8 @@ def build_model(objective: str, words: int, *, hidden: int, layers: int, heads: 
         "initializer_range": 0.05,
     }
     if objective == "causal":
-        return LlamaForCausalLM(
-            LlamaConfig(**shape, pad_token_id=PAD, bos_token_id=START, eos_token_id=END)
-        )
-    return BertForMaskedLM(
-        BertConfig(**shape, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    )
+        return LlamaForCausalLM(LlamaConfig(**shape, pad_token_id=PAD, bos_token_id=START, eos_token_id=END))
+    return BertForMaskedLM(BertConfig(**shape, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
 
 
 def masked_loss(model: PreTrainedModel, ids: Tensor, marked: Tensor, generator: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 Each begins with a space, or is empty.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -55,12 +55,12 @@ def size_caveat(cells: Sequence[Cell]) -> str:
     return f" The tasks differ in training examples ({min(sizes):,.0f} to {max(sizes):,.0f}): a confounder."
 
 
-def metric_caveat(cells: Sequence[Cell]) -> str:
-    """Say so when tasks that are compared are not scored by the same metric."""
-    metrics = list(dict.fromkeys(cell.metric.removeprefix("expected-") for cell in cells))
-    if len(metrics) < 2:
+def metric_caveat(metrics: Iterable[str]) -> str:
+    """Say so when tasks that are compared are not scored by the same metric; metrics: one a task."""
+    kinds = list(dict.fromkeys(metric.removeprefix("expected-") for metric in metrics))
+    if len(kinds) < 2:
         return ""
-    words = f" The tasks are scored by {', '.join(metrics[:-1])} and {metrics[-1]}; compared is what share each keeps"
+    words = f" The tasks are scored by {', '.join(kinds[:-1])} and {kinds[-1]}; compared is what share each keeps"
     return words + " of its own dense score above its own chance."
 
 

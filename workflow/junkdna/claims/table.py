@@ -113,12 +113,13 @@ def study_effects(
     budgets = budgets_of(axes)
     base = {task: name for name, each in budgets.items() for task in each.tasks}
     trained_less = gather(twin_task=base) if base else families
+    metrics = dict(zip(runs["task"], runs["metric"], strict=True))
     effects: list[Effect] = []
     for family, first in zip(families, trained_less, strict=True):
         for task in family.tasks:
             effects += monotone(family, task, pooled=base.get(task, task) == task)
         for name, tasks in difficulty_axes(axes, family):
-            effects += along_axis(family, name, tasks)
+            effects += along_axis(family, name, tasks, metrics)
             effects += fails_earlier(family, name, tasks, margin)
             effects += more_than_margin(family, name, tasks, questions)
             effects += asked_or_written(family, name, tasks, questions, margin)

@@ -93,9 +93,7 @@ def ask_model(run: AskedRun) -> Result:
         predictions = (
             likelihood_of_gold(model, run.asked, precision)
             if run.how.metric == "gold-likelihood"
-            else write_answers(
-                model, load_tokenizer(run.checkpoint), run.asked, run.gold, run.how, precision
-            )
+            else write_answers(model, load_tokenizer(run.checkpoint), run.asked, run.gold, run.how, precision)
         )
         prior = float("nan")
     synchronize(run.device)

@@ -27,7 +27,9 @@ def likelihood_of_gold(model: PreTrainedModel, asked: Asked, precision: str) -> 
         Encoded(each.context, (*each.targets, *encoded[tried[i]].targets)) for i, each in enumerate(encoded)
     ]
     sums = target_sums(model, both, precision, fast=shares(model, both, precision))
-    means = [values / [len(target) for target in each.targets] for values, each in zip(sums, both, strict=True)]
+    means = [
+        values / [len(target) for target in each.targets] for values, each in zip(sums, both, strict=True)
+    ]
     count = [len(each.targets) for each in encoded]
     own = np.array([values[:number].max() for values, number in zip(means, count, strict=True)])
     after = np.array([values[number:].max() for values, number in zip(means, count, strict=True)])[other]

@@ -153,9 +153,7 @@ def _asked_problems(where: str, task: Mapping[str, Any]) -> list[str]:
         )
     if form not in ("choice", "generate"):
         return [f"{where}.prompt: found beside format {form}; legal: beside choice and generate only"]
-    own = (
-        ("score", "null_prompt", "options") if form == "generate" else WRITING_KEYS
-    )
+    own = ("score", "null_prompt", "options") if form == "generate" else WRITING_KEYS
     lines = [
         f"{where}.{key}: found beside format {form}; legal: with {OTHER[form]} only"
         for key in own

@@ -26,14 +26,13 @@ CONTROL_SCORES = ("random", "inverse-magnitude")
 class Cell:
     """All seeds of one task, regime and level.
 
-    metric: by which its runs are scored. seeds, trained: [n]. defined: [n], whether a run has a reference (see
-    `retention.paired`). usable: [n]. kept, whole: [n, R], score above chance of the runs and of their twins. mean:
-    retention over the usable runs, [R], or None without any. train_examples: of its runs. examples: that they are
-    measured on. bits: that a weight of the compressed body takes, mean over its runs.
+    seeds, trained: [n]. defined: [n], whether a run has a reference (see `retention.paired`). usable: [n]. kept,
+    whole: [n, R], score above chance of the runs and of their twins. mean: retention over the usable runs, [R], or
+    None without any. train_examples: of its runs. examples: that they are measured on. bits: that a weight of the
+    compressed body takes, mean over its runs.
     """
 
     task: str
-    metric: str
     regime: str
     level: float
     seeds: Array
@@ -219,15 +218,13 @@ def _cells(
     """The cells of a family; kept, whole: score above chance of all runs of the study [runs, R]."""
     cells = {}
     names = ("row", "dense_row", "seed", "trained", "defined", "usable", "train_examples")
-    names += ("validation_examples", "effective_bits", "metric")
-    columns = {name: chosen[name].to_numpy() for name in names}
+    columns = {name: chosen[name].to_numpy() for name in (*names, "validation_examples", "effective_bits")}
     for (task, regime, level), at in chosen.groupby(["task", "regime", "level"], sort=False).indices.items():
         seeds, used = columns["seed"][at], columns["usable"][at].astype(bool)
         # A run without a twin points to the last run of the study; it is not usable.
         own, twins = kept[columns["row"][at]], whole[columns["dense_row"][at]]
         cells[task, regime, level] = Cell(
             task=task,
-            metric=str(columns["metric"][at][0]),
             regime=regime,
             level=level,
             seeds=seeds,

@@ -63,9 +63,7 @@ def generate_questions(*, world_seed: int, seed: int, train: int, validation: in
 
 def _evidence(world: World, name: str, town: str, rng: random.Random) -> str:
     """What is true of someone's home among what is true of others of the group who live elsewhere."""
-    others = [
-        other for other, home in world.members(world.home, world.group[name]).items() if home != town
-    ]
+    others = [other for other, home in world.members(world.home, world.group[name]).items() if home != town]
     present: Sequence[str] = [name, *rng.sample(others, SENTENCES - 1)]
     return _told({each: world.home[each] for each in present}, rng)
 
