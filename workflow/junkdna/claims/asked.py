@@ -44,8 +44,9 @@ class Gap:
 class Questions:
     """What the claims need of single questions.
 
-    gaps: by (axis, checkpoint, recipe, seed). asked: the tasks that are asked by options. formats: of all tasks. pools:
-    of each task, what is the same for tasks over the same questions.
+    gaps: by (axis, checkpoint, recipe, seed). asked: the tasks that are asked by options. formats: of all tasks but
+    those whose gold answers have a likelihood: they are neither chosen nor written. pools: of each task, what is the
+    same for tasks over the same questions.
     """
 
     gaps: Mapping[tuple[str, str, str, int], Gap] = field(default_factory=dict)
@@ -77,7 +78,7 @@ def questions_of(
     return Questions(
         gaps=gaps,
         asked=asked,
-        formats={task: each["format"] for task, each in tasks.items()},
+        formats={task: each["format"] for task, each in tasks.items() if each["metric"] != "gold-likelihood"},
         pools={task: stack.example_id.tobytes() for task, stack in stacks.items()},
     )
 

@@ -60,7 +60,9 @@ def metric_caveat(metrics: Iterable[str]) -> str:
     kinds = list(dict.fromkeys(metric.removeprefix("expected-") for metric in metrics))
     if len(kinds) < 2:
         return ""
-    words = f" The tasks are scored by {', '.join(kinds[:-1])} and {kinds[-1]}; compared is what share each keeps"
+    words = (
+        f" The tasks are scored by {', '.join(kinds[:-1])} and {kinds[-1]}; compared is what share each keeps"
+    )
     return words + " of its own dense score above its own chance."
 
 

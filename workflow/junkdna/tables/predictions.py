@@ -154,7 +154,7 @@ def _read_stack(
 ) -> Stack:
     stack: Stack | None = None
     targets, chances, scores = [], [], []
-    asked = form == "choice" and (facts["regime"].iloc[rows] == "zero-shot").any()
+    asked = form == "choice" and bool((facts["regime"].iloc[rows] == "zero-shot").any())
     for index, row in enumerate(rows):
         path = Path(folders[row]) / "predictions.parquet"
         columns = ["example_id", "target", "prediction", "loss", *([blind] if blind else [])]
