@@ -184,9 +184,9 @@ def level(column: str, names: Mapping[float, str] | None = None) -> alt.X:
 
 def legend(title: str | None, labels: Mapping[str, str] | None = None) -> alt.Legend:
     """A legend in a row above the panels; labels: name -> what is written for it."""
-    written = {"labelExpr": f"({json.dumps(labels)})[datum.label] || datum.label"} if labels else {}
+    written = f"({json.dumps(labels)})[datum.label] || datum.label"
     return alt.Legend(
-        **written,
+        labelExpr=written if labels else alt.Undefined,
         title=title,
         symbolOpacity=1,
         orient="top",

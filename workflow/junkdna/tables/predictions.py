@@ -182,7 +182,7 @@ def _read_stack(
         if blind:
             values = np.stack(table[blind].to_numpy()).reshape(len(ids), -1)[order, 0]
             chances.append(values.astype(np.float64))
-        if asked:
+        if asked and stack.options is not None:
             scores.append(_side_by_side(table["scores"].iloc[order], stack.options))
         values = table["prediction"].to_numpy(dtype=np.float32)[order]
         stack.prediction[index] = values if np.isfinite(values).all() else np.nan
