@@ -8,6 +8,7 @@ import pandas as pd
 from junkdna.figures.panels import CUT, colour_and_shape, dense_panel, legend, performance_panel, regime_panel
 from junkdna.figures.style import BAR, GREY, REGIME_LOOKS, SHAPES, difficulty_colours, theme
 from junkdna.study.regimes import CURVED, REGIMES
+from junkdna.tables.predictions import BLIND
 from junkdna.tables.retention import is_dense
 
 Curve = tuple[str, str, str]
@@ -60,9 +61,12 @@ def performance(
     switch = alt.binding_radio(
         options=["retention", "score"], labels=["retention", "raw score"], name="y axis: "
     )
+    # Where nothing trains, nothing is said of trainings that failed, unless a run has.
+    trains = (single["regime"] != "zero-shot").any() or not single["trained"].all()
+    mean = "mean of the runs" + " that trained" * trains
     subtitle = [
-        f"Line: mean of the runs that trained. Band: {_interval(chosen)}{_cut(chosen)}. Dot: one run.",
-        f"{FAILED} Dashed: chance.",
+        f"Line: {mean}. Band: {_interval(chosen)}{_cut(chosen)}. Dot: one run.",
+        f"{FAILED} Dashed: chance." if trains else "Dashed: chance.",
         *_unlearnt(chosen),
     ]
     return (
@@ -145,7 +149,9 @@ def dense_scores(cells: pd.DataFrame, tasks: list[str], *, title: str) -> alt.To
         )
         for checkpoint, rows in dense.groupby("checkpoint", sort=False)
     ]
-    subtitle = f"Bar: {_interval(dense)}. Chance: the best predictor that does not look at the input."
+    subtitle = f"Bar: {_interval(dense)}. Chance: the best predictor that does not look at the input"
+    free = any(BLIND.get(metric) == "by_chance" for metric in dense["metric"])
+    subtitle += "; of free questions the model, asked another one." if free else "."
     return alt.concat(*panels, columns=2, spacing=30).properties(
         title=alt.TitleParams(title, subtitle=subtitle), config=theme()
     )
