@@ -188,6 +188,7 @@ def legend(title: str | None, labels: Mapping[str, str] | None = None) -> alt.Le
     return alt.Legend(
         labelExpr=written if labels else alt.Undefined,
         title=title,
+        titleLimit=420,
         symbolOpacity=1,
         orient="top",
         direction="horizontal",

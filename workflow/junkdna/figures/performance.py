@@ -63,7 +63,7 @@ def performance(
     )
     # Where nothing trains, nothing is said of trainings that failed, unless a run has.
     trains = (single["regime"] != "zero-shot").any() or not single["trained"].all()
-    mean = "mean of the runs" + " that trained" * trains
+    mean = "mean of the runs that trained" if trains else "mean of the runs"
     subtitle = [
         f"Line: {mean}. Band: {_interval(chosen)}{_cut(chosen)}. Dot: one run.",
         f"{FAILED} Dashed: chance." if trains else "Dashed: chance.",
