@@ -118,6 +118,7 @@ KEYWORD = "(generated task keyword)"
             "did you mean 'keyword'?",
         ),
         ({"format": "pair"}, f"format: found 'pair'; legal: classification {KEYWORD}"),
+        ({"distractors": 3}, "distractors: found beside keyword; legal: beside the generated task home only"),
         ({"format": "choice"}, f"format: found 'choice'; legal: classification {KEYWORD}"),
         (
             {"source": {"generate": {"task": "choice"}}},
@@ -195,3 +196,34 @@ def test_files_of_text_must_be_utf8(tmp_path):
     # A letter of two bytes on the edge of what is read at once.
     (tmp_path / "t.csv").write_bytes(b"x" * ((1 << 20) - 1) + "\u00e9".encode() + b"\n")
     assert problems(config) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "line"),
+    [
+        ({"hidden": 30}, "found 30; legal: a multiple of heads (4)"),
+        ({"hidden": 36, "objective": "causal"}, "found 36; legal: a multiple of twice heads (8)"),
+    ],
+)
+def test_the_width_of_what_is_pretrained_fits_its_heads(shape, line):
+    tiny = yaml.safe_load((ROOT / "config/catalog/checkpoints.yaml").read_text())["checkpoints"][
+        "tiny-encoder"
+    ]
+    made = tiny["source"]["pretrain"]
+
+    def config(**changes):
+        return merge(user(), {"checkpoints": {"mine": {"source": {"pretrain": made | changes}}}})
+
+    assert lines(config(**shape)) == [f"checkpoints.mine.source.pretrain.hidden: {line}"]
+    assert check(config(**shape | {"hidden": 40}), SCHEMA)
+
+
+def test_questions_of_the_generated_world_come_with_evidence_and_may_have_options():
+    tasks = yaml.safe_load((ROOT / "config/catalog/tasks.yaml").read_text())["tasks"]
+    mine = {name: tasks[name] for name in ("toy-home", "toy-home-likelihood", "toy-home-choice")}
+    mine["near"] = {"base": "toy-home", "evidence": "sentence"}
+    assert check(merge(user(), {"tasks": mine}), SCHEMA)["tasks"]["near"]["evidence"] == "sentence"
+    wrong = {"base": "toy-home", "format": "choice", "metric": "accuracy"}
+    assert "tasks.wrong.format: found 'choice'; legal: generate (generated task home)" in lines(
+        merge(user(), {"tasks": mine | {"wrong": wrong}})
+    )

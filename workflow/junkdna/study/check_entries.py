@@ -62,8 +62,10 @@ def checkpoint_problems(where: str, checkpoint: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     if _kind(where, checkpoint["source"], ("hub", "path", "pretrain"), lines) == "pretrain":
         shape = checkpoint["source"]["pretrain"]
-        if shape["hidden"] % shape["heads"]:
-            legal = f"a multiple of heads ({shape['heads']})"
+        # A decoder turns pairs of the numbers of each head by the place of a token.
+        pairs = shape.get("objective") == "causal"
+        if shape["hidden"] % (shape["heads"] * (1 + pairs)):
+            legal = f"a multiple of {'twice ' * pairs}heads ({shape['heads'] * (1 + pairs)})"
             lines.append(problem(f"{where}.source.pretrain.hidden", shape["hidden"], legal))
     return lines
 
