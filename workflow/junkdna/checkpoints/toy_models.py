@@ -3,6 +3,9 @@
 A word of the text that begins with `_` is marked: it carries a fact or an answer, and so counts most.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -53,7 +56,7 @@ def build_tokenizer(corpus: list[str], objective: str = "masked") -> PreTrainedT
 
 def build_model(objective: str, words: int, *, hidden: int, layers: int, heads: int) -> PreTrainedModel:
     """A model of `layers` x `hidden` with random weights, for a vocabulary of `words`."""
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": words,
         "hidden_size": hidden,
         "num_hidden_layers": layers,
@@ -67,7 +70,7 @@ def build_model(objective: str, words: int, *, hidden: int, layers: int, heads: 
     return BertForMaskedLM(BertConfig(**shape, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
 
 
-def masked_loss(model: PreTrainedModel, ids: Tensor, marked: Tensor, generator: torch.Generator) -> Tensor:
+def masked_loss(model: BertForMaskedLM, ids: Tensor, marked: Tensor, generator: torch.Generator) -> Tensor:
     """Mean cross-entropy in nats of the hidden words of a batch of an encoder.
 
     ids, marked: [lines, longest] of the corpus, see `pretraining.encode`.
@@ -92,7 +95,7 @@ def causal_loss(model: PreTrainedModel, ids: Tensor, marked: Tensor, generator: 
     return (losses * counts.flatten()).sum() / counts.sum()
 
 
-LOSSES = {"masked": masked_loss, "causal": causal_loss}
+LOSSES: dict[str, Callable[..., Tensor]] = {"masked": masked_loss, "causal": causal_loss}
 
 
 def _cut(ids: Tensor, marked: Tensor) -> tuple[Tensor, Tensor]:
