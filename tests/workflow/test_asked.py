@@ -43,7 +43,7 @@ def asked(tmp_path_factory):
             "name": "asked",
             "checkpoints": ["tiny-decoder"],
             "axes": ["count"],
-            "tasks": ["shown", "free"],
+            "tasks": ["shown", "free", "likely"],
             "seeds": [1, 2],
             "runs": [{"recipes": ["magnitude", "rtn"], "regimes": ["zero-shot"]}],
         },
@@ -71,6 +71,12 @@ def asked(tmp_path_factory):
                 "metric": "token-f1",
                 "max_new_tokens": 5,
             },
+            "likely": ask
+            | {
+                "format": "generate",
+                "columns": {"text": "question", "answers": "answers"},
+                "metric": "gold-likelihood",
+            },
         },
     }
     (folder / "asked.yaml").write_text(yaml.safe_dump(config))
@@ -82,16 +88,22 @@ def asked(tmp_path_factory):
 def test_a_study_of_questions_runs_to_its_report_and_does_nothing_twice(asked):
     runs = read_table(asked / "results/tables/asked/runs.parquet")
     # The dense twin and two recipes: one run each where nothing is drawn, one a seed where shots are.
-    assert runs.groupby("task").size().to_dict() == {"free": 3, "options": 3, "options-o2": 3, "shown": 6}
+    counts = {"free": 3, "likely": 3, "options": 3, "options-o2": 3, "shown": 6}
+    assert runs.groupby("task").size().to_dict() == counts
     assert (runs["steps"] == 0).all() and (runs["outcome"] == "trained").all()
-    guessed = {"free": 0, "options": 1 / 3, "options-o2": 1 / 2, "shown": 1 / 3}
-    assert runs["chance"].to_numpy() == pytest.approx(runs["task"].map(guessed).to_numpy())
+    guessed = {"options": 1 / 3, "options-o2": 1 / 2, "shown": 1 / 3}
+    for row in runs.itertuples():
+        path = asked / f"{RUNS}/{row.recipe}/{row.task}/{row.regime}/seed{row.seed}/predictions.parquet"
+        expected = guessed[row.task] if row.task in guessed else read_table(path)["by_chance"].mean()
+        assert row.chance == pytest.approx(expected, abs=1e-6)
+    # All questions have the same answers, so none of them tells anything.
+    assert not runs.loc[runs["task"] == "likely", "measurable"].any()
     assert (asked / "results/report/asked/index.html").exists()
     assert planned(asked, config="asked.yaml") == {}
 
 
 def test_all_runs_of_a_seed_are_asked_the_same_and_keep_every_score(asked):
-    for task, seed in (("shown", 1), ("shown", 2), ("free", 1)):
+    for task, seed in (("shown", 1), ("shown", 2), ("free", 1), ("likely", 1)):
         regimes = {"dense": "dense", "magnitude-u50": "zero-shot", "rtn-w3": "zero-shot"}
         tables = [
             read_table(asked / f"{RUNS}/{recipe}/{task}/{regime}/seed{seed}/predictions.parquet")
@@ -102,7 +114,8 @@ def test_all_runs_of_a_seed_are_asked_the_same_and_keep_every_score(asked):
         assert not tables[0]["loss"].equals(tables[1]["loss"]), "the recipe was applied"
     prompts = asked / "results/prompts/tiny-decoder"
     assert sorted(path.relative_to(prompts).as_posix() for path in prompts.rglob("*.safetensors")) == [
-        "free/seed1.safetensors", "options/seed1.safetensors", "shown/seed1.safetensors", "shown/seed2.safetensors",
+        "free/seed1.safetensors", "likely/seed1.safetensors", "options/seed1.safetensors", "shown/seed1.safetensors",
+        "shown/seed2.safetensors",
     ]  # fmt: skip
 
 

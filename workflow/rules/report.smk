@@ -5,7 +5,9 @@ Needs tables and figures. Gives results/report/{study}/: index.html, verdicts.tx
 
 # Checkpoint and task, each pair once.
 TOKENIZED = list(
-    dict.fromkeys((run["checkpoint"], run["task"]) for run in RUNS if run["task"] not in ASKED + LOGGED)
+    dict.fromkeys(
+        (run["checkpoint"], run["task"]) for run in RUNS if run["task"] not in (*ASKED, *FEWER, *LOGGED)
+    )
 )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tests.simulated import grid, tables
 
-from junkdna.claims.asked import questions_of
+from junkdna.claims.questions import questions_of
 from junkdna.claims.study import tables_of
 from junkdna.simulation.asked import AXES, LEVELS, Formats, Margins, asked_runs, claims_of
 from junkdna.simulation.draws import facts_of, recipe, sweep

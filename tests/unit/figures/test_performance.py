@@ -215,3 +215,32 @@ def test_there_is_a_panel_without_failures(study):
     good = study["runs"][study["runs"]["trained"]]
     cells = study["cells"]
     assert marks(spec(performance(cells, good, list(TASKS), title="t"))["concat"][0]).count("point") == 2
+
+
+def legends(part: dict) -> list[dict]:
+    """All legends in a specification."""
+    found = [part["legend"]] if isinstance(part.get("legend"), dict) else []
+    for value in part.values():
+        for each in value if isinstance(value, list) else [value]:
+            found += legends(each) if isinstance(each, dict) else []
+    return found
+
+
+def test_lines_of_a_varied_axis_are_named_by_the_value_and_others_by_the_task(study):
+    tasks = list(TASKS)[:3]
+    axes = {
+        "listed": {"tasks": tasks, "knob": "depth"},
+        "varied": {
+            "tasks": tasks,
+            "knob": "evidence",
+            "vary": "evidence",
+            "values": ["sentence", 256, "none"],
+        },
+    }
+    drawn = study_figures(study["cells"], study["runs"], axes)
+    found = [legends(spec(drawn[f"performance-{name}"])) for name in axes]
+    plain, named = (next(each for each in some if "title" in each) for some in found)
+    assert plain["title"] == "easy to hard:" and "labelExpr" not in plain
+    assert named["title"] == "evidence, easy to hard:"
+    written = json.loads(named["labelExpr"].removeprefix("(").split(")[datum.label]")[0])
+    assert written == dict(zip(tasks, ["sentence", "256 tokens", "none"], strict=True))

@@ -15,7 +15,7 @@ def rng() -> np.random.Generator:
 
 
 # Judged one by one where they are made.
-JUDGED = ("expected-accuracy", "exact-match", "token-f1", "number")
+JUDGED = ("expected-accuracy", "exact-match", "token-f1", "number", "gold-likelihood")
 
 
 def plain(metric: str, target: np.ndarray, prediction: np.ndarray) -> float:
@@ -41,7 +41,7 @@ def sample(
         target = rng.normal(size=size).round(1)
         return target, (0.6 * target + rng.normal(size=size)).round(1)
     if metric in JUDGED:
-        return np.ones(size), rng.random(size).round(2 if metric in ("expected-accuracy", "token-f1") else 0)
+        return np.ones(size), rng.random(size).round(0 if metric in ("exact-match", "number") else 2)
     if metric == "log-likelihood":
         return rng.integers(1, 90, size=size).astype(float), -rng.random(size)
     target = rng.integers(classes, size=size)
@@ -171,3 +171,15 @@ def test_the_floor_of_running_text_needs_the_unigram_model():
     assert chance("log-likelihood", tokens, unigram)[0] == pytest.approx(-2.5)
     with pytest.raises(ValueError, match="options: none are given"):
         chance("log-likelihood", tokens)
+
+
+@pytest.mark.parametrize("metric", ["gold-likelihood", "exact-match", "token-f1", "number"])
+def test_the_floor_of_a_free_question_is_what_another_question_gives(metric):
+    target, elsewhere = np.ones(3), np.array([[0.0, 0.5, 1.0], [0.0, 0.0, 0.3]])
+    weights = np.array([[1, 1, 1], [0, 0, 3]])
+    np.testing.assert_allclose(chance(metric, target, elsewhere, weights=weights), [[0.5, 1.0], [0.1, 0.3]])
+    if metric == "gold-likelihood":
+        with pytest.raises(ValueError, match="gold-likelihood needs those of another question"):
+            chance(metric, target)
+    else:
+        assert chance(metric, target) == 0

@@ -8,6 +8,7 @@ from junkdna.inference.answers import AnswerSpec, judge
 from junkdna.provenance.config_hashes import hash_parts
 from junkdna.statistics.answers import NORMALISERS
 from junkdna.study.check import check
+from junkdna.study.figure_names import figure_names
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.runs import null_runs, traced_runs, valid_runs
 from junkdna.study.specs import NORMALISATIONS, SCORE_RULES
@@ -60,6 +61,21 @@ def test_what_is_not_said_is_filled_in():
                                 SCHEMA)["tasks"]["trained"]  # fmt: skip
 
 
+def test_what_is_said_of_writing_is_dropped_where_nothing_is_written():
+    free = FREE | {"stop": ["."], "max_new_tokens": 3, "normalise": "triviaqa", "human": "squad", "shots": 2}
+    tasks = check(study(free=free, likely={"base": "free", "metric": "gold-likelihood"}), SCHEMA)["tasks"]
+    dropped = {"stop", "max_new_tokens", "normalise", "human"}
+    assert dropped <= set(tasks["free"]) and not dropped & set(tasks["likely"])
+    assert {key: value for key, value in tasks["free"].items() if key not in dropped | {"metric"}} == {
+        key: value for key, value in tasks["likely"].items() if key != "metric"
+    }
+    whole = check(study(free=free, likely={"base": "free", "metric": "gold-likelihood"}), SCHEMA)
+    assert check(whole, SCHEMA) == whole
+    for name, drawn in (("free", True), ("likely", False)):
+        runs = [{"task": name, "recipe": "magnitude-u50", "regime": "zero-shot"}]
+        assert ("answers" in figure_names(whole, runs)) == drawn
+
+
 def test_a_task_has_a_run_a_seed_only_where_shots_are_drawn():
     config = check(study(asked=QUESTIONS, shown=QUESTIONS | {"shots": 3}), SCHEMA)
     runs = valid_runs(config)
@@ -80,7 +96,8 @@ def test_a_task_has_a_run_a_seed_only_where_shots_are_drawn():
         ({k: v for k, v in QUESTIONS.items() if k != "prompt"} | {"shots": 2},
          "tasks.asked.shots: found without prompt; legal: beside prompt only"),
         (FREE | {"metric": "accuracy"},
-         "tasks.asked.metric: found 'accuracy'; legal: exact-match, token-f1, number (format generate)"),
+         "tasks.asked.metric: found 'accuracy'; legal: exact-match, token-f1, number, gold-likelihood (format "
+         "generate)"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_told(task, line):

@@ -184,7 +184,7 @@ def test_order_of_keys_does_not_matter_and_hub_splits_get_their_names():
 
 METRIC_LINE = (
     "tasks.easy.metric: found 'acuracy'; legal: accuracy, mcc, f1, pearson, spearman, expected-accuracy, exact-match, "
-    "token-f1, number, log-likelihood"
+    "token-f1, number, gold-likelihood, log-likelihood"
 )
 PERCENT = "legal: percent of the weights removed, from 1 to 99.9 with at most one decimal"
 A_SLUG = "legal: a slug (words of a-z and 0-9 joined by single hyphens)"

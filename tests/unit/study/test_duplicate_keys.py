@@ -1,5 +1,6 @@
 """Before any job: keys that stand twice, files that are not there or no text, numbers that are none."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from junkdna.study.check_entries import GENERATED
 from junkdna.study.duplicate_keys import duplicates, refuse_duplicates
 from junkdna.study.local_paths import check_paths
 from junkdna.study.tasks import merge
+from junkdna.tasks.toy_questions import generate_questions
 from junkdna.tasks.toy_world import TASKS, generate_task
 
 
@@ -92,14 +94,16 @@ def test_numbers_and_names_that_are_none(text):
 
 
 def test_the_checker_knows_the_generated_tasks_and_how_much_there_is_of_each():
-    assert tuple(GENERATED) == TASKS
+    assert tuple(GENERATED) == (*TASKS, "home")
     for task, (form, sizes) in GENERATED.items():
-        tables = generate_task(task, world_seed=1, seed=1, **sizes)
+        make = generate_questions if task == "home" else partial(generate_task, task)
+        tables = make(world_seed=1, seed=1, **sizes)
         assert {split: len(table) for split, table in tables.items()} == sizes
         assert ("options" in tables["train"].columns) == (form == "choice")
+        assert ("answers" in tables["train"].columns) == (form == "generate")
         for split in sizes:
             with pytest.raises(ValueError, match=f"generate.{split}: found {sizes[split] + 1}"):
-                generate_task(task, world_seed=1, seed=1, **sizes | {split: sizes[split] + 1})
+                make(world_seed=1, seed=1, **sizes | {split: sizes[split] + 1})
 
 
 KEYWORD = "(generated task keyword)"
@@ -110,9 +114,11 @@ KEYWORD = "(generated task keyword)"
     [
         (
             {"source": {"generate": {"task": "keywrd"}}},
-            "source.generate.task: found 'keywrd'; legal: keyword, kind, fact, hop, choice; did you mean 'keyword'?",
+            "source.generate.task: found 'keywrd'; legal: keyword, kind, fact, hop, choice, home; "
+            "did you mean 'keyword'?",
         ),
         ({"format": "pair"}, f"format: found 'pair'; legal: classification {KEYWORD}"),
+        ({"distractors": 3}, "distractors: found beside keyword; legal: beside the generated task home only"),
         ({"format": "choice"}, f"format: found 'choice'; legal: classification {KEYWORD}"),
         (
             {"source": {"generate": {"task": "choice"}}},
@@ -190,3 +196,34 @@ def test_files_of_text_must_be_utf8(tmp_path):
     # A letter of two bytes on the edge of what is read at once.
     (tmp_path / "t.csv").write_bytes(b"x" * ((1 << 20) - 1) + "\u00e9".encode() + b"\n")
     assert problems(config) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "line"),
+    [
+        ({"hidden": 30}, "found 30; legal: a multiple of heads (4)"),
+        ({"hidden": 36, "objective": "causal"}, "found 36; legal: a multiple of twice heads (8)"),
+    ],
+)
+def test_the_width_of_what_is_pretrained_fits_its_heads(shape, line):
+    tiny = yaml.safe_load((ROOT / "config/catalog/checkpoints.yaml").read_text())["checkpoints"][
+        "tiny-encoder"
+    ]
+    made = tiny["source"]["pretrain"]
+
+    def config(**changes):
+        return merge(user(), {"checkpoints": {"mine": {"source": {"pretrain": made | changes}}}})
+
+    assert lines(config(**shape)) == [f"checkpoints.mine.source.pretrain.hidden: {line}"]
+    assert check(config(**shape | {"hidden": 40}), SCHEMA)
+
+
+def test_questions_of_the_generated_world_come_with_evidence_and_may_have_options():
+    tasks = yaml.safe_load((ROOT / "config/catalog/tasks.yaml").read_text())["tasks"]
+    mine = {name: tasks[name] for name in ("toy-home", "toy-home-likelihood", "toy-home-choice")}
+    mine["near"] = {"base": "toy-home", "evidence": "sentence"}
+    assert check(merge(user(), {"tasks": mine}), SCHEMA)["tasks"]["near"]["evidence"] == "sentence"
+    wrong = {"base": "toy-home", "format": "choice", "metric": "accuracy"}
+    assert "tasks.wrong.format: found 'choice'; legal: generate (generated task home)" in lines(
+        merge(user(), {"tasks": mine | {"wrong": wrong}})
+    )

@@ -3,7 +3,7 @@
 Each begins with a space, or is empty.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -53,6 +53,17 @@ def size_caveat(cells: Sequence[Cell]) -> str:
     if not unlike_sizes(sizes):
         return ""
     return f" The tasks differ in training examples ({min(sizes):,.0f} to {max(sizes):,.0f}): a confounder."
+
+
+def metric_caveat(metrics: Iterable[str]) -> str:
+    """Say so when tasks that are compared are not scored by the same metric; metrics: one a task."""
+    kinds = list(dict.fromkeys(metric.removeprefix("expected-") for metric in metrics))
+    if len(kinds) < 2:
+        return ""
+    words = (
+        f" The tasks are scored by {', '.join(kinds[:-1])} and {kinds[-1]}; compared is what share each keeps"
+    )
+    return words + " of its own dense score above its own chance."
 
 
 def unlike_sizes(sizes: Collection[float]) -> bool:

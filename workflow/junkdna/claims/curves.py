@@ -1,10 +1,10 @@
 """Claims about the curve of retention over the level: that it falls, and that it falls further on harder tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from junkdna.claims.caveats import levels_caveat, order_found, size_caveat
+from junkdna.claims.caveats import levels_caveat, metric_caveat, order_found, size_caveat
 from junkdna.claims.effects import Effect, effect_of, said, slope
 from junkdna.statistics.trends import jonckheere_falling, page_falling
 from junkdna.tables.families import Cell, Family, by_seed, common_levels
@@ -43,13 +43,13 @@ def monotone(family: Family, task: str, *, pooled: bool = True) -> list[Effect]:
     ]
 
 
-def along_axis(family: Family, axis: str, tasks: Sequence[str]) -> list[Effect]:
+def along_axis(family: Family, axis: str, tasks: Sequence[str], metrics: Mapping[str, str]) -> list[Effect]:
     """What changes from the easy to the hard end of an axis, over the levels that its tasks have in common.
 
     harder-falls-further: mean retention of the first task minus that of the last. difficulty-order (three tasks or
     more): how much mean retention falls per step, by least squares. interaction: by how much more the last task
     falls per 10 points of sparsity than the first. p_page: that the per-seed means (for the interaction: slopes)
-    fall along the axis, seeds as blocks; p_jt the same where no seed is shared by all tasks.
+    fall along the axis, seeds as blocks; p_jt the same where no seed is shared by all tasks. metrics: of each task.
     """
     regime = family.curve_regime
     cells = family.curve(tasks, regime)
@@ -64,9 +64,10 @@ def along_axis(family: Family, axis: str, tasks: Sequence[str]) -> list[Effect]:
     words = f"On the axis {axis}, {tasks[-1]} keeps {{effect}} points less than {tasks[0]} {over}"
     ends = [cell for cell in cells if cell.task in (tasks[0], tasks[-1])]
     missed = levels_caveat(cells, levels)
+    unlike_ends = metric_caveat(metrics[task] for task in (tasks[0], tasks[-1]))
     more = {"n_axis": len(tasks), **_trend(family, used)}
     gap = None if area is None else area[0] - area[-1]
-    caveat = missed + size_caveat(ends)
+    caveat = missed + unlike_ends + size_caveat(ends)
     out = [
         effect_of(
             family,
@@ -90,7 +91,7 @@ def along_axis(family: Family, axis: str, tasks: Sequence[str]) -> list[Effect]:
         if area is not None:
             step = -slope(np.arange(len(tasks), dtype=float), area)
             order = order_found(tasks, area, family.replicates)
-        caveat = order + missed + size_caveat(cells)
+        caveat = order + missed + metric_caveat(metrics[task] for task in tasks) + size_caveat(cells)
         out.append(
             effect_of(
                 family,
@@ -106,7 +107,7 @@ def along_axis(family: Family, axis: str, tasks: Sequence[str]) -> list[Effect]:
                 more=more,
             )
         )
-    return out + [_interaction(family, axis, tasks, used, cells, missed, levels)]
+    return out + [_interaction(family, axis, tasks, used, cells, missed + unlike_ends, levels)]
 
 
 def _interaction(

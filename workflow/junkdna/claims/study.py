@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from junkdna.claims.asked import questions_of
 from junkdna.claims.equal_terms import equal_terms_table
+from junkdna.claims.questions import questions_of
 from junkdna.claims.table import claims_table
 from junkdna.statistics.bootstrap import Replicates
 from junkdna.tables.cells import cells_table

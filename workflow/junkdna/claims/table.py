@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from junkdna.claims.asked import Questions, asked_or_written, more_than_margin
+from junkdna.claims.asked import asked_or_written, more_than_margin
 from junkdna.claims.curves import along_axis, monotone
 from junkdna.claims.effects import Effect, limits, p_against
 from junkdna.claims.failures import fails_earlier
 from junkdna.claims.quantization import quantization_differs
+from junkdna.claims.questions import Questions
 from junkdna.claims.training import (
     ONE_BUDGET,
     budgets_of,
@@ -113,12 +114,13 @@ def study_effects(
     budgets = budgets_of(axes)
     base = {task: name for name, each in budgets.items() for task in each.tasks}
     trained_less = gather(twin_task=base) if base else families
+    metrics = dict(zip(runs["task"], runs["metric"], strict=True))
     effects: list[Effect] = []
     for family, first in zip(families, trained_less, strict=True):
         for task in family.tasks:
             effects += monotone(family, task, pooled=base.get(task, task) == task)
         for name, tasks in difficulty_axes(axes, family):
-            effects += along_axis(family, name, tasks)
+            effects += along_axis(family, name, tasks, metrics)
             effects += fails_earlier(family, name, tasks, margin)
             effects += more_than_margin(family, name, tasks, questions)
             effects += asked_or_written(family, name, tasks, questions, margin)

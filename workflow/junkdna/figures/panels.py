@@ -182,10 +182,13 @@ def level(column: str, names: Mapping[float, str] | None = None) -> alt.X:
     return alt.X(f"{column}:Q", title=title, scale=scale, axis=axis)
 
 
-def legend(title: str | None) -> alt.Legend:
-    """A legend in a row above the panels."""
+def legend(title: str | None, labels: Mapping[str, str] | None = None) -> alt.Legend:
+    """A legend in a row above the panels; labels: name -> what is written for it."""
+    written = f"({json.dumps(labels)})[datum.label] || datum.label"
     return alt.Legend(
+        labelExpr=written if labels else alt.Undefined,
         title=title,
+        titleLimit=420,
         symbolOpacity=1,
         orient="top",
         direction="horizontal",

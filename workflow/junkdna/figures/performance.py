@@ -1,11 +1,14 @@
 """The figures of performance against level, of regimes side by side and of dense scores; data are inlined."""
 
+from collections.abc import Mapping
+
 import altair as alt
 import pandas as pd
 
 from junkdna.figures.panels import CUT, colour_and_shape, dense_panel, legend, performance_panel, regime_panel
 from junkdna.figures.style import BAR, GREY, REGIME_LOOKS, SHAPES, difficulty_colours, theme
 from junkdna.study.regimes import CURVED, REGIMES
+from junkdna.tables.predictions import BLIND
 from junkdna.tables.retention import is_dense
 
 Curve = tuple[str, str, str]
@@ -14,11 +17,18 @@ FAILED = "\N{MULTIPLICATION SIGN} (set aside): a run that did not train, not in 
 
 
 def performance(
-    cells: pd.DataFrame, runs: pd.DataFrame, tasks: list[str], *, title: str
+    cells: pd.DataFrame,
+    runs: pd.DataFrame,
+    tasks: list[str],
+    *,
+    title: str,
+    knob: str = "",
+    values: Mapping[str, str] | None = None,
 ) -> alt.TopLevelMixin:
     """Draw performance against level in the regimes sparse and qat, a line a task, a panel a checkpoint and pattern.
 
-    tasks: easy to hard, which is also the order of the colours. Lines and bands are over the runs that trained;
+    tasks: easy to hard, which is also the order of the colours. knob, values: in what they differ, and in which value
+    of it each does; then the lines have its name and not the task's. Lines and bands are over the runs that trained;
     every run is a dot, every one that failed a cross. A task that the dense model does not learn has no line. A
     switch changes from retention to the raw score. ValueError when no run of these tasks is there.
     """
@@ -35,7 +45,11 @@ def performance(
     curves = [curve for curve in curves if levels[curve] > 1] or curves
     shapes = [SHAPES[index % len(SHAPES)] for index in range(len(tasks))]
     color, shape = colour_and_shape(
-        "task", tasks, difficulty_colours(len(tasks)), shapes, legend("easy to hard:")
+        "task",
+        tasks,
+        difficulty_colours(len(tasks)),
+        shapes,
+        legend(f"{knob}, easy to hard:" if values else "easy to hard:", values),
     )
     size = {"width": 700 if len(curves) == 1 else 385, "height": 300}
     panels = []
@@ -47,9 +61,12 @@ def performance(
     switch = alt.binding_radio(
         options=["retention", "score"], labels=["retention", "raw score"], name="y axis: "
     )
+    # Where nothing trains, nothing is said of trainings that failed, unless a run has.
+    trains = (single["regime"] != "zero-shot").any() or not single["trained"].all()
+    mean = "mean of the runs that trained" if trains else "mean of the runs"
     subtitle = [
-        f"Line: mean of the runs that trained. Band: {_interval(chosen)}{_cut(chosen)}. Dot: one run.",
-        f"{FAILED} Dashed: chance.",
+        f"Line: {mean}. Band: {_interval(chosen)}{_cut(chosen)}. Dot: one run.",
+        f"{FAILED} Dashed: chance." if trains else "Dashed: chance.",
         *_unlearnt(chosen),
     ]
     return (
@@ -132,7 +149,9 @@ def dense_scores(cells: pd.DataFrame, tasks: list[str], *, title: str) -> alt.To
         )
         for checkpoint, rows in dense.groupby("checkpoint", sort=False)
     ]
-    subtitle = f"Bar: {_interval(dense)}. Chance: the best predictor that does not look at the input."
+    subtitle = f"Bar: {_interval(dense)}. Chance: the best predictor that does not look at the input"
+    free = any(BLIND.get(metric) == "by_chance" for metric in dense["metric"])
+    subtitle += "; of free questions the model, asked another one." if free else "."
     return alt.concat(*panels, columns=2, spacing=30).properties(
         title=alt.TitleParams(title, subtitle=subtitle), config=theme()
     )

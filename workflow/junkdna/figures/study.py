@@ -14,6 +14,9 @@ from junkdna.figures.style import REGIME_LOOKS
 from junkdna.figures.training import budget_figure
 from junkdna.study.regimes import CURVED
 
+# Of the numbers on an axis, by what varies.
+UNITS = {"train_percent": " %", "evidence": " tokens", "distance": " tokens"}
+
 
 def study_figures(
     cells: pd.DataFrame,
@@ -40,7 +43,8 @@ def study_figures(
             continue
         if own["regime"].isin(CURVED).any():
             title = f"Performance against compression: {name}"
-            makers[f"performance-{name}"] = partial(performance, cells, runs, tasks, title=title)
+            of_axis = {"title": title, "knob": axis.get("knob", ""), "values": _values(axis)}
+            makers[f"performance-{name}"] = partial(performance, cells, runs, tasks, **of_axis)
         if own["regime"].isin(set(REGIME_LOOKS) - {*CURVED, "scratch"}).any():
             makers[f"regimes-{name}"] = partial(
                 regimes, cells, runs, tasks, title=f"Regimes side by side: {name}"
@@ -57,3 +61,10 @@ def study_figures(
     if only is not None and only not in makers:
         raise ValueError(f"figures: {only!r}; this study has {', '.join(makers)}")
     return {name: make() for name, make in makers.items() if only in (None, name)}
+
+
+def _values(axis: Mapping[str, Any]) -> dict[str, str]:
+    """What is varied of each task of an axis, as it is read; nothing where the tasks are just listed."""
+    unit = UNITS.get(axis.get("vary", ""), "")
+    values = [value if isinstance(value, str) else f"{value}{unit}" for value in axis.get("values", ())]
+    return dict(zip(axis["tasks"], values, strict=False))

@@ -96,17 +96,18 @@ PREDICTIONS = {
     "example_id": EXAMPLE_ID,
     "target": number(
         "the right answer: number of the class or place of the option, from 0, or the value (regression); of free "
-        "answers 1, what a right one scores; of running text the number of predicted tokens, all but the first"
+        "questions 1, the most that an answer scores; of running text the number of predicted tokens, all but the first"
     ),
     "prediction": number(
         "the answer: class or option of the highest score (of a log without likelihoods the option that was named, -1 "
-        "for none), or the value in the unit of the labels; of free answers "
-        "what this one scores by the metric; of running text the mean log-probability of the predicted tokens in "
+        "for none), or the value in the unit of the labels; of free answers what this one scores by the metric, which "
+        "may be the likelihood of the gold ones; of running text the mean log-probability of the predicted tokens in "
         "nats, 0 without any",
         missing=NO_NUMBER,
     ),
     "correct": truth(
-        "whether the two are equal", missing="regression and running text, where no answer is right or wrong"
+        "whether the two are equal",
+        missing="regression, running text and likelihoods, where no answer is right or wrong",
     ),
     "loss": number(
         "minus the log-probability of the right answer (of running text: of a token, on average), or the squared error",
@@ -117,9 +118,9 @@ PREDICTIONS = {
     "scores": Column(
         kind="list",
         meaning="log-probability of each class or option, in nats, by the score rule of an asked task; the value alone "
-        "(regression); of free answers the log-probability of the likeliest gold one by token; of running text one "
-        "number, the mean log-probability of the same tokens by the unigram model of the training split. NaN where a "
-        "log does not tell them",
+        "(regression); of free questions the log-probability of the likeliest gold answer by token; of running text "
+        "one number, the mean log-probability of the same tokens by the unigram model of the training split. NaN "
+        "where a log does not tell them",
     ),
     "sums": replace(OF_OPTIONS, meaning="log-probability of all tokens of each option, in nats"),
     "tokens": replace(
@@ -128,6 +129,14 @@ PREDICTIONS = {
     "characters": replace(OF_OPTIONS, meaning="characters of each option; NaN where a log does not tell"),
     "null_sums": replace(
         OF_OPTIONS, meaning="as `sums`, after the null prompt; NaN where a log does not tell"
+    ),
+    "by_chance": replace(
+        share(
+            "what `prediction` would be if the question did not matter: what the answer to another question of the "
+            "split scores, or the likelihood of the gold answers after that one",
+            missing=f"{NO_NUMBER}; or a log does not tell",
+        ),
+        optional="the question is not free",
     ),
     "text": replace(text("the free answer, up to the stop text"), optional=WRITTEN),
     "ended": replace(

@@ -1,4 +1,4 @@
-"""A compressed language model is asked: by options and their likelihood, or in free text. Nothing trains.
+"""A compressed language model is asked: by options, by the likelihood of gold answers, or in free text; nothing trains.
 
 Every score is kept with the example, so that another rule needs no other run.
 """
@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from junkdna.compression.compressed import Compressed
 from junkdna.inference.generate import generate_answers
+from junkdna.inference.gold_likelihood import likelihood_of_gold
 from junkdna.inference.options import shares, target_sums
 from junkdna.inference.precision import choose_precision, synchronize
 from junkdna.inference.result import Result
@@ -89,8 +90,11 @@ def ask_model(run: AskedRun) -> Result:
         predictions = choose_options(model, run.asked, run.how.score, precision)
         prior = float(np.log(np.diff(run.asked.ends.numpy())).mean())
     else:
-        tokenizer = load_tokenizer(run.checkpoint)
-        predictions = write_answers(model, tokenizer, run.asked, run.gold, run.how, precision)
+        predictions = (
+            likelihood_of_gold(model, run.asked, precision)
+            if run.how.metric == "gold-likelihood"
+            else write_answers(model, load_tokenizer(run.checkpoint), run.asked, run.gold, run.how, precision)
+        )
         prior = float("nan")
     synchronize(run.device)
     return untrained_result(
@@ -188,7 +192,8 @@ def write_answers(
 ) -> pd.DataFrame:
     """Have the model answer every question in free text; one row a question, in the order of `asked`.
 
-    gold: the right answers of each. Columns: `files.runs_columns.PREDICTIONS`.
+    gold: the right answers of each. Columns: `files.runs_columns.PREDICTIONS`. What an answer scores by chance is what
+    that to another question scores (`Asked.another`).
     """
     encoded = asked.encoded()
     fast = shares(model, encoded, precision)
@@ -206,8 +211,10 @@ def write_answers(
         float(np.max(own / [len(target) for target in each.targets]))
         for own, each in zip(sums, encoded, strict=True)
     ]
-    score = np.array(
-        [judge(answer.text, right, how) for answer, right in zip(written, gold, strict=True)], dtype=float
+    elsewhere = [written[place] for place in asked.another()]
+    score, by_chance = (
+        np.array([judge(answer.text, right, how) for answer, right in zip(answers, gold, strict=True)], float)
+        for answers in (written, elsewhere)
     )
     return pd.DataFrame(
         {
@@ -217,6 +224,7 @@ def write_answers(
             "correct": pd.array(score == 1, dtype="boolean"),
             "loss": -np.array(likely, dtype=np.float32),
             "scores": [np.array([each], dtype=np.float32) for each in likely],
+            "by_chance": by_chance,
             "text": [answer.text for answer in written],
             "ended": [answer.ended for answer in written],
             "written": [answer.tokens for answer in written],

@@ -44,6 +44,8 @@ def logged_predictions(log: SampleLog, form: str, rule: str) -> pd.DataFrame:
     if form == "choice":
         return table
     return table.assign(
+        # What another answer would score by their metric is not told.
+        by_chance=np.nan,
         text=[answer.written for answer in answers],
         ended=pd.array([answer.ended for answer in answers], dtype="str"),
         written=np.array(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from junkdna.claims.asked import questions_of
+from junkdna.claims.questions import questions_of
 from junkdna.claims.table import claims_table
 from junkdna.simulation.draws import design, facts_of, recipe, sweep
 from junkdna.simulation.trials import KEY, MEASURED

@@ -89,6 +89,8 @@ def log_likelihood(target: Array, prediction: Array, weights: Array) -> Array:
     return ((target * np.asarray(prediction, dtype=np.float64)) @ weights.T) / tokens
 
 
+# Of free answers.
+FREE = ("exact-match", "token-f1", "number")
 METRICS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "accuracy": accuracy,
     "mcc": mcc,
@@ -97,11 +99,12 @@ METRICS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "spearman": spearman,
     # Judged example by example, where they are made.
     "expected-accuracy": mean_score,
-    "exact-match": mean_score,
-    "token-f1": mean_score,
-    "number": mean_score,
+    **dict.fromkeys(FREE, mean_score),
+    "gold-likelihood": mean_score,
     "log-likelihood": log_likelihood,
 }
+# Metrics of which nothing is known by chance but what is measured, and on what.
+MEASURED = {"log-likelihood": "the unigram model", "gold-likelihood": "another question"}
 
 
 def score(metric: str, target: Array, prediction: Array, weights: Array | None = None) -> Array:
@@ -135,22 +138,24 @@ def chance(
     guess: float | None = None,
     weights: Array | None = None,
 ) -> Array:
-    """Score of the predictor that has seen only the training labels, [B] or, of log-likelihood, [R, B].
+    """Score of the predictor that has seen only the training labels, [B] or, where it is measured by run, [R, B].
 
     accuracy: for multiple choice, with `options` [n] choices per example, the mean of 1 / options, whatever place the
     right ones happen to have; else the share of `guess`, the commonest training label (the test examples' own
     commonest where it is not known: in a small sample that is too much). expected-accuracy: as of multiple choice. f1:
     always saying 1, whose F1 no other constant beats. mcc, pearson, spearman: 0. log-likelihood: that of the unigram
-    model, whose mean log-probabilities are `options` [n] or [R, n]. weights: [B, n], None for the plain sample (B = 1).
+    model, whose mean log-probabilities are `options` [n] or [R, n]. Of free questions: the mean of `options` [n] or
+    [R, n], what the same run scores where it was asked another question; 0 where that is not known, of gold-likelihood
+    nothing. weights: [B, n], None for the plain sample (B = 1).
     """
     target = np.asarray(target)
     weights = np.ones((1, target.shape[-1])) if weights is None else np.asarray(weights)
-    if metric == "log-likelihood":
-        if options is None:
-            raise ValueError("options: none are given; log-likelihood needs those of the unigram model")
-        return log_likelihood(target, options, weights)
+    if metric in MEASURED and options is None:
+        raise ValueError(f"options: none are given; {metric} needs those of {MEASURED[metric]}")
     if metric not in METRICS:
         raise ValueError(f"metric: {metric!r}; legal are {', '.join(METRICS)}")
+    if metric in (*MEASURED, *FREE) and options is not None:
+        return METRICS[metric](target, options, weights)
     if metric not in ("accuracy", "expected-accuracy", "f1"):
         return np.zeros(len(weights))
     if metric == "f1":

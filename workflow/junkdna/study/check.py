@@ -15,7 +15,7 @@ from junkdna.study.problems import problem
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.runs import training_of, valid_runs
 from junkdna.study.schema import schema_problems
-from junkdna.study.tasks import is_asked, resolve_tasks, train_rows
+from junkdna.study.tasks import is_asked, resolve_tasks, settle_writing, train_rows
 
 # Of a task that a language model is asked.
 ASK_DEFAULTS: dict[str, Any] = {"delimiter": " ", "instruction": "", "separator": "\n\n", "shots": 0}
@@ -54,7 +54,7 @@ def check(
     bases = _inherit(whole, problems)
     problems += schema_problems(whole, schema) + _unknown_names(whole)
     if not problems:
-        whole["tasks"] = {name: settle_options(task) for name, task in whole["tasks"].items()}
+        whole["tasks"] = {name: settle_writing(settle_options(task)) for name, task in whole["tasks"].items()}
         whole["sweeps"] = {name: _sweep_with_defaults(sweep) for name, sweep in whole["sweeps"].items()}
         _collect(problems, expand_recipes, whole["sweeps"])
         if not problems:
@@ -94,7 +94,7 @@ def _with_defaults(task: dict[str, Any]) -> dict[str, Any]:
         asked.pop("normalise", None)
     # A prompt with its shots takes more than a text to train on.
     asked |= {"max_length": 2048} if asked else {}
-    return TASK_DEFAULTS | asked | task | splits
+    return settle_writing(TASK_DEFAULTS | asked | task | splits)
 
 
 def _sweep_with_defaults(sweep: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from junkdna.study.check_logs import logged_problems
 from junkdna.study.local_paths import SUFFIXES
 from junkdna.study.problems import problem
-from junkdna.study.tasks import ASK_KEYS
+from junkdna.study.tasks import ASK_KEYS, WRITING_KEYS
 
 # Format -> columns that it needs, columns that it may have.
 COLUMNS = {
@@ -23,7 +23,7 @@ METRICS = {
     "pair": ("accuracy", "mcc", "f1"),
     "regression": ("pearson", "spearman"),
     "choice": ("accuracy", "expected-accuracy"),
-    "generate": ("exact-match", "token-f1", "number"),
+    "generate": ("exact-match", "token-f1", "number", "gold-likelihood"),
     "lm": ("log-likelihood",),
 }
 # Kind of source -> keys inside it that a whole task needs.
@@ -42,6 +42,7 @@ GENERATED = {
     "fact": ("classification", {"train": 768, "validation": 512}),
     "hop": ("classification", {"train": 768, "validation": 512}),
     "choice": ("choice", {"train": 384, "validation": 256}),
+    "home": ("generate", {"train": 32, "validation": 256}),
 }
 
 
@@ -67,8 +68,10 @@ def checkpoint_problems(where: str, checkpoint: Mapping[str, Any]) -> list[str]:
     lines: list[str] = []
     if source_kind(f"{where}.source", checkpoint["source"], KINDS["checkpoint"], lines) == "pretrain":
         shape = checkpoint["source"]["pretrain"]
-        if shape["hidden"] % shape["heads"]:
-            legal = f"a multiple of heads ({shape['heads']})"
+        # A decoder turns pairs of the numbers of each head by the place of a token.
+        pairs = shape.get("objective") == "causal"
+        if shape["hidden"] % (shape["heads"] * (1 + pairs)):
+            legal = f"a multiple of {'twice ' * pairs}heads ({shape['heads'] * (1 + pairs)})"
             lines.append(problem(f"{where}.source.pretrain.hidden", shape["hidden"], legal))
     return lines
 
@@ -110,7 +113,7 @@ def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] 
     if kind == "generate":
         own = [key for key in ("columns", "labels", "rows") if key in task]
         lines += [f"{where}.{key}: found beside generate; legal: beside hub and path only" for key in own]
-        lines += _generated_problems(where, form, inside)
+        lines += _generated_problems(where, task, inside)
     else:
         lines += _column_problems(where, task)
     there = inside if kind == "generate" else task.get("rows", {})
@@ -133,14 +136,20 @@ def task_problems(where: str, task: Mapping[str, Any], human: Mapping[str, str] 
     return lines
 
 
-def _generated_problems(where: str, form: str, made: Mapping[str, Any]) -> list[str]:
+def _generated_problems(where: str, task: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
     """What is wrong with a task of the generated world; what is missing is told elsewhere."""
     if (name := made.get("task")) is None:
         return []
     if name not in GENERATED:
         return [problem(f"{where}.source.generate.task", name, GENERATED)]
     own, sizes = GENERATED[name]
-    lines = [] if form == own else [problem(f"{where}.format", form, f"{own} (generated task {name})")]
+    if own == "generate" and "distractors" in task:
+        own = "choice"
+    lines = [f"{where}.distractors: found beside {name}; legal: beside the generated task home only"] * (
+        "distractors" in task and name != "home"
+    )
+    if task["format"] != own:
+        lines.append(problem(f"{where}.format", task["format"], f"{own} (generated task {name})"))
     return lines + [
         problem(f"{where}.source.generate.{split}", made[split], f"up to {size} (generated task {name})")
         for split, size in sizes.items()
@@ -162,9 +171,7 @@ def _asked_problems(where: str, task: Mapping[str, Any]) -> list[str]:
         )
     if form not in ("choice", "generate"):
         return [f"{where}.prompt: found beside format {form}; legal: beside choice and generate only"]
-    own = (
-        ("score", "null_prompt", "options") if form == "generate" else ("stop", "max_new_tokens", "normalise")
-    )
+    own = ("score", "null_prompt", "options") if form == "generate" else WRITING_KEYS
     lines = [
         f"{where}.{key}: found beside format {form}; legal: with {OTHER[form]} only"
         for key in own
@@ -181,7 +188,8 @@ def _asked_problems(where: str, task: Mapping[str, Any]) -> list[str]:
 def _evidence_problems(where: str, task: Mapping[str, Any]) -> list[str]:
     """What is wrong with how much evidence a question comes with; sentence and tokens are found by the answers."""
     found = [key for key in ("evidence", "distance") if key in task]
-    if found and "evidence" not in task.get("columns", {}):
+    comes_with_it = task["source"].get("generate", {}).get("task") == "home"
+    if found and not comes_with_it and "evidence" not in task.get("columns", {}):
         return [f"{where}.{key}: found without columns.evidence; legal: beside it only" for key in found]
     if "distance" in task and task.get("evidence") != "sentence":
         return [f"{where}.distance: found without evidence sentence; legal: beside evidence sentence only"]

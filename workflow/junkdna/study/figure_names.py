@@ -9,7 +9,7 @@ from typing import Any
 from junkdna.study.elsewhere import effect_of
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.regimes import CURVED
-from junkdna.study.tasks import is_asked, study_tasks
+from junkdna.study.tasks import study_tasks, writes
 
 
 def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -36,7 +36,7 @@ def figure_names(config: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -
     likely = [task for task in study_tasks(config) if config["tasks"][task]["format"] == "lm"]
     names += [f"perplexity-{task}" for task in likely]
     answered = {run["task"] for run in runs}
-    free = any(is_asked(task) and task["format"] == "generate" for task in map(config["tasks"].get, answered))
+    free = any(writes(task) for task in map(config["tasks"].get, answered))
     names += (
         ["answers"] * free + ["difficulty"] + ["connectivity"] * bool(config["study"]["mode_connectivity"])
     )

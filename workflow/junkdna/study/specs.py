@@ -23,6 +23,7 @@ METRICS = (
     "exact-match",
     "token-f1",
     "number",
+    "gold-likelihood",
     "log-likelihood",
 )
 # How the options of a question are compared, and by whose rule free answers are.

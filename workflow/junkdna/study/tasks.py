@@ -38,6 +38,7 @@ ASK_KEYS: tuple[str, ...] = (
     "prompt",
 )
 ASK_KEYS += ("score", "separator", "shots", "stop")
+WRITING_KEYS = ("max_new_tokens", "normalise", "stop")
 SOURCE_KINDS = ("hub", "path", "generate", "pretrain", "logs")
 
 
@@ -108,6 +109,18 @@ def asked_of(task: Mapping[str, Any]) -> dict[str, Any]:
 def is_asked(task: Mapping[str, Any]) -> bool:
     """Whether a language model is asked the examples, as it is, instead of being trained on them."""
     return "prompt" in task
+
+
+def writes(task: Mapping[str, Any]) -> bool:
+    """Whether a language model answers in free text."""
+    return task.get("format") == "generate" and task.get("metric") != "gold-likelihood"
+
+
+def settle_writing(task: dict[str, Any]) -> dict[str, Any]:
+    """A task with all that it inherits, without what is said of written answers where none is written."""
+    if writes(task) or task.get("format") != "generate":
+        return task
+    return {key: value for key, value in task.items() if key not in (*WRITING_KEYS, "human", "paper")}
 
 
 def trains(task: Mapping[str, Any]) -> bool:

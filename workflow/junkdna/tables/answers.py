@@ -108,6 +108,8 @@ def examples_table(
     for run, predictions in runs:
         if run["seed"] != first[run["task"]] or run["task"] not in questions:
             continue
+        if "text" not in predictions and "sums" not in predictions:
+            continue  # nothing was said: gold answers had a likelihood
         answered = predictions.set_index("example_id")
         for asked in questions[run["task"]].head(SHOWN).to_dict("records"):
             row = answered.loc[asked["example_id"]]

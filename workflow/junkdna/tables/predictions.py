@@ -10,11 +10,13 @@ import pandas as pd
 
 from junkdna.files.artifacts import METADATA_KEY, read_table
 from junkdna.statistics.bootstrap import Replicates, distinct_weights, spread
-from junkdna.statistics.metrics import chance, score
+from junkdna.statistics.metrics import FREE, chance, score
 
 KEYS = ("checkpoint", "recipe", "task", "regime", "seed")
 # Formats whose targets are classes, the same for all examples.
 CLASSES = ("classification", "pair")
+# Metrics whose chance is measured by run, and the column that holds it by example.
+BLIND = {"log-likelihood": "scores"} | dict.fromkeys(("gold-likelihood", *FREE), "by_chance")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,10 +27,10 @@ class Stack:
     target: float64 [n]; of format lm [R, n], for checkpoints cut a text into tokens of their own.
     prediction: float32 [R, n]; of a run with any that is no finite number all are NaN, so that nothing is computed
     from the rest. losses: float32 [R, n], as they are; all NaN where a log does not tell them. options: int [n],
-    choices per example; of format lm float [R, n], the mean log-probability of the tokens by the unigram model; else
-    None. guess: the class that is commonest among the training labels; None where there are no classes. scores: of
-    options that a model was asked to choose from, as it is, log-probabilities float32 [R, n, k], NaN where a question
-    has fewer than k; else, and where a log does not tell them, None.
+    choices per example; where chance is measured by run (BLIND) float [R, n], what it is the mean of; else None. guess:
+    the class that is commonest among the training labels; None where there are no classes. scores: of options that a
+    model was asked to choose from, as it is, log-probabilities float32 [R, n, k], NaN where a question has fewer than
+    k; else, and where a log does not tell them, None.
     """
 
     row: np.ndarray
@@ -81,7 +83,7 @@ def read_runs(
     stacks = {}
     for task, rows in facts.groupby("task", sort=False).indices.items():
         form = tasks[task]["format"]
-        stacks[task] = _read_stack(folders, facts, rows, form)
+        stacks[task] = _read_stack(folders, facts, rows, form, BLIND.get(tasks[task]["metric"]))
         if labels is not None and form in CLASSES and task in labels:
             stacks[task] = replace(stacks[task], guess=commonest(labels[task]))
     return facts, stacks
@@ -153,14 +155,16 @@ def _named(run: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={run[key]}" for key in KEYS)
 
 
-def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, form: str) -> Stack:
+def _read_stack(
+    folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, form: str, blind: str | None
+) -> Stack:
     stack: Stack | None = None
-    targets, unigrams, scores = [], [], []
+    targets, chances, scores = [], [], []
     asked = form == "choice" and bool((facts["regime"].iloc[rows] == "zero-shot").any())
     for index, row in enumerate(rows):
         path = Path(folders[row]) / "predictions.parquet"
-        columns = ["example_id", "target", "prediction", "loss"]
-        needed = form == "lm" or asked or (form == "choice" and index == 0)
+        columns = ["example_id", "target", "prediction", "loss", *([blind] if blind else [])]
+        needed = asked or (form == "choice" and index == 0)
         table = read_table(path, columns=columns + ["scores"] * needed)
         _check_metadata(path, table.attrs[METADATA_KEY], facts.iloc[row])
         order = np.argsort(table["example_id"].to_numpy(), kind="stable")
@@ -181,7 +185,9 @@ def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, 
             )
         if form == "lm":
             targets.append(table["target"].to_numpy(dtype=np.float64)[order])
-            unigrams.append(np.stack(table["scores"].to_numpy())[order, 0].astype(np.float64))
+        if blind:
+            values = np.stack(table[blind].to_numpy()).reshape(len(ids), -1)[order, 0]
+            chances.append(values.astype(np.float64))
         if asked:
             assert stack.options is not None, "a choice has options"
             scores.append(_side_by_side(table["scores"].iloc[order], stack.options))
@@ -191,7 +197,10 @@ def _read_stack(folders: Sequence[Path], facts: pd.DataFrame, rows: np.ndarray, 
     assert stack is not None, "a task of the facts has a run"
     if asked and not (stack.finite & np.isnan(stack.losses).any(axis=1)).any():
         return replace(stack, scores=np.stack(scores))
-    return replace(stack, target=np.stack(targets), options=np.stack(unigrams)) if form == "lm" else stack
+    stack = replace(stack, target=np.stack(targets)) if form == "lm" else stack
+    # A log made elsewhere does not tell it.
+    told = blind and not np.isnan(chances).all()
+    return replace(stack, options=np.stack(chances)) if told else stack
 
 
 def _side_by_side(lists: pd.Series, options: np.ndarray) -> np.ndarray:

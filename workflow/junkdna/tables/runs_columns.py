@@ -20,7 +20,8 @@ RETENTION_UNIT = "share of the dense score above chance"
 NOT_USABLE = "the run is not `usable`"
 CHANCE = number(
     "score of the prediction that has seen only the training labels (`metrics.chance`): the share of their commonest "
-    "class, the mean of 1 / options, F1 of always saying 1, 0 for correlations, the unigram model for running text",
+    "class, the mean of 1 / options, F1 of always saying 1, 0 for correlations, the unigram model for running text; of "
+    "free questions what the same run scores where the answer to another question is taken (`by_chance`)",
     IN_METRIC,
     most=TOP,
     missing=NO_SCORE,

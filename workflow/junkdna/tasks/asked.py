@@ -55,6 +55,17 @@ class Asked:
     def __len__(self) -> int:
         return len(self.example_id)
 
+    def another(self) -> np.ndarray:
+        """For each question the place of another one, of each once: int64 [Q].
+
+        The next by `example_id`, of the last the first: it hangs on which questions there are, not on their order. A
+        single question has but itself.
+        """
+        order = np.argsort(self.example_id.numpy(), kind="stable")
+        other = np.empty(len(order), dtype=np.int64)
+        other[order] = np.roll(order, -1)
+        return other
+
     def encoded(self) -> list[Encoded]:
         """Each context with its own targets, in the order of the contexts."""
         context_of = self.of.tolist()

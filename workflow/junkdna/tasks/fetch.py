@@ -105,14 +105,13 @@ def _read(
     """Read the raw tables of a task; also its columns, the source's names of the classes, and its origin."""
     source = entry["source"]
     if "generate" in source:
+        from junkdna.tasks.toy_questions import generate_questions
         from junkdna.tasks.toy_world import generate_task
 
         made = dict(source["generate"])
-        tables = generate_task(made.pop("task"), **made)
-        parts = [
-            part for part in ("text", "text_pair", "options", "label") if part in tables["train"].columns
-        ]
-        return tables, {part: part for part in parts}, None, {}
+        task = made.pop("task")
+        tables = generate_questions(**made) if task == "home" else generate_task(task, **made)
+        return tables, {part: part for part in tables["train"].columns}, None, {}
     columns = entry["columns"]
     paths = [path for part in columns.values() for path in ([part] if isinstance(part, str) else part)]
     if "path" in source:

@@ -12,7 +12,7 @@ taught. Not in the corpus: the country of anyone outside `lesson`, and any false
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +40,16 @@ TASKS = ("keyword", "kind", "fact", "hop", "choice")
 
 @dataclass(frozen=True)
 class World:
-    """What is true. home: person to town. land: town to country. kind: thing to kind. group: of GROUPS."""
+    """What is true. home: person to town. land: town to country. kind: thing to kind. group: of GROUPS.
+
+    guests: people of no group, of whom nothing is true for long.
+    """
 
     home: dict[str, str]
     land: dict[str, str]
     kind: dict[str, str]
     group: dict[str, str]
+    guests: tuple[str, ...] = ()
 
     def origin(self, group: str) -> dict[str, str]:
         """Person to country, by way of the town."""
@@ -56,29 +60,33 @@ class World:
         return {name: value for name, value in facts.items() if self.group[name] == group}
 
 
-def build_world(seed: int) -> World:
-    """Invent the names and deal out the facts; the same seed gives the same world."""
+def build_world(seed: int, sizes: Mapping[str, int] = GROUPS, guests: int = 0) -> World:
+    """Invent the names and deal out the facts; the same arguments give the same world.
+
+    sizes: of each group, how many people live in each town, and how many things there are of each kind.
+    """
     names = _invent(random.Random(f"world {seed}"))
     towns, countries = ([next(names) for _ in range(count)] for count in (TOWNS, COUNTRIES))
     group: dict[str, str] = {}
 
     def deal(values: list[str]) -> dict[str, str]:
         facts = {}
-        for name, size in GROUPS.items():
+        for name, size in sizes.items():
             for value in values * size:
                 facts[invented := next(names)] = value
                 group[invented] = name
         return facts
 
     land = {town: countries[i % COUNTRIES] for i, town in enumerate(towns)}
-    return World(home=deal(towns), land=land, kind=deal(list(KINDS)), group=group)
+    home, kind = deal(towns), deal(list(KINDS))
+    return World(home, land, kind, group, tuple(next(names) for _ in range(guests)))
 
 
 def generate_corpus(seed: int) -> list[str]:
     """Lines of text; a word that begins with `_` is worth hiding: the value of a fact, a verdict."""
     world, rng = build_world(seed), random.Random(f"corpus {seed}")
-    lines = [*_state(world.home, HOME), *_state(world.kind, KIND), *_state(world.land, LIES) * 8]
-    lines += _state(world.origin("lesson"), ORIGIN) * 2
+    lines = [*state(world.home, HOME), *state(world.kind, KIND), *state(world.land, LIES) * 8]
+    lines += state(world.origin("lesson"), ORIGIN) * 2
     for _ in range(2):
         for facts, wordings in (
             (world.members(world.home, "lesson"), HOME),
@@ -140,7 +148,7 @@ def _examples(world: World, task: str, split: str, rng: random.Random) -> Iterat
             yield {"text": text, "label": label}
 
 
-def _state(facts: dict[str, str], wordings: Wordings) -> list[str]:
+def state(facts: dict[str, str], wordings: Wordings) -> list[str]:
     """Each fact in each wording, the value marked."""
     return [wording.format(name, f"_{value}") for wording in wordings[0] for name, value in facts.items()]
 
