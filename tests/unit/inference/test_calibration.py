@@ -8,7 +8,8 @@ import torch
 import transformers
 
 from architectures import ARCHITECTURES, LENGTHS, make_tokens, save_checkpoint
-from junkdna.inference.calibration import choose_sequences, collect_statistics, stream_statistics
+from junkdna.inference.calibration import collect_statistics, stream_statistics
+from junkdna.inference.calibration_text import choose_sequences
 from junkdna.models.load import load_body
 from junkdna.models.prunable import prunable_weights
 from junkdna.tasks.tokens import Tokens
