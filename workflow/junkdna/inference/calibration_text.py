@@ -1,6 +1,6 @@
 """The sequences of calibration text: texts of a task drawn by a seed, cut or joined to full length."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def calibration_text(tokens: Tokens, checkpoint: Path, text: Mapping[str, Any]) 
         return choose_sequences(tokens, **size)
     tokenizer = load_tokenizer(checkpoint)
     separator = tokenizer(SEPARATOR, add_special_tokens=False).input_ids
-    return join_sequences(tokens, **size, separator=separator, begin=tokenizer.bos_token_id)
+    return join_sequences(tokens, **size, separator=separator, around=tokenizer("").input_ids)
 
 
 def join_sequences(
@@ -34,20 +34,22 @@ def join_sequences(
     max_length: int,
     seed: int,
     separator: Sequence[int],
-    begin: int | None = None,
+    around: Collection[int] = (),
 ) -> Tokens:
     """Join the texts, in an order drawn by `seed`, and cut so many sequences of exactly `max_length` tokens.
 
     As many full ones as the texts fill, if that is fewer; one shorter sequence, if they do not fill one. separator: token
-    ids between two texts. begin: the token that begins a text, which goes where it leads one: joined text has it
-    nowhere. Labels and segments are dropped.
+    ids between two texts. around: tokens that begin or end each text by itself; joined text has them nowhere. Labels and
+    segments are dropped.
     """
     wanted = sequences * max_length
-    gap, parts, length = torch.tensor(separator, dtype=torch.int32), [], 0
+    gap, length = torch.tensor(separator, dtype=torch.int32), 0
+    parts: list[Tensor] = []
     starts, ends = tokens.offsets[:-1].tolist(), tokens.offsets[1:].tolist()
     for index in np.random.default_rng(seed).permutation(len(starts)).tolist():
         ids = tokens.input_ids[starts[index] : ends[index]]
-        ids = ids[1:] if begin is not None and ids[:1].tolist() == [begin] else ids
+        inner = np.flatnonzero(~np.isin(ids.numpy(), list(around)))
+        ids = ids[inner[0] : inner[-1] + 1] if len(inner) else ids[:0]
         added = [gap, ids] if parts else [ids]
         parts += added
         length += sum(map(len, added))

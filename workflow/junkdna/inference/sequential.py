@@ -36,7 +36,10 @@ def mask_blocks(
     body: the matrices as the files of the checkpoint hold them, whose dtype new weights are stored in. spec: with a
     score that looks at inputs, and nothing that compares weights of several blocks. ValueError as of `walk_blocks`.
     """
-    bits, shapes, moved, unseen = {}, {}, {}, []
+    bits: dict[str, Tensor] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    moved: dict[str, Tensor] = {}
+    unseen: list[str] = []
     for found, statistics in walk_blocks(model, tokens, hessians=spec.score == "sparsegpt"):
         weights = {name: body[name].tensor.detach() for name in found}
         dims = {name: weight.input_dim for name, weight in found.items()}
@@ -54,7 +57,7 @@ def quantize_blocks(
 ) -> tuple[dict[str, Quantized], list[str]]:
     """Quantize the matrices of `model` block by block, in place, by GPTQ; else as `mask_blocks`."""
     made: dict[str, Quantized] = {}
-    unseen = []
+    unseen: list[str] = []
     for found, statistics in walk_blocks(model, tokens, hessians=True):
         dims = {name: weight.input_dim for name, weight in found.items()}
         part = quantize_weights({name: body[name].tensor for name in found}, dims, spec, statistics)
@@ -147,7 +150,7 @@ def _run_block(
 
     try:
         for layer in layers:
-            layer.forward = run if layer is layers[place] else hand_on  # type: ignore[method-assign]
+            layer.forward = run if layer is layers[place] else hand_on
         body_of(model)[1](**given)
     finally:
         for layer in layers:
