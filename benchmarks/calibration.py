@@ -41,7 +41,7 @@ from junkdna.inference.running_text import text_log_probabilities
 from junkdna.inference.sequential import mask_blocks, quantize_blocks
 from junkdna.models.decoder import load_causal
 from junkdna.models.load import load_body
-from junkdna.models.prunable import prunable_weights, read_body
+from junkdna.models.prunable import prunable_weights, read_body, stored_dtype
 from junkdna.study.specs import PruneSpec
 from junkdna.tasks.tokens import Tokens, load_tokenizer, tokenize
 
@@ -51,7 +51,9 @@ SPECS: dict[str, PruneSpec | QuantSpec] = {
     f"{score} {percent} %": PruneSpec(score=score, selection=selection, per_mille=10 * percent, **COMMON)
     for score, selection in SCORES.items()
     for percent in (50, 30, 70)
-} | {f"gptq {bits} bits": QuantSpec(method="gptq", bits=bits, group=64, symmetric=False) for bits in (3, 4, 2)}
+} | {
+    f"gptq {bits} bits": QuantSpec(method="gptq", bits=bits, group=64, symmetric=False) for bits in (3, 4, 2)
+}
 # The middle levels first, so that a stop leaves whole columns.
 ORDER = sorted(SPECS, key=lambda name: ("50" not in name and "3 bits" not in name, "2 bits" in name))
 WAYS = ("joined", "sequential", "rows")
@@ -84,19 +86,21 @@ def statistics_of(checkpoint: Path, text: Tokens, path: Path) -> dict[str, Tenso
     return read_tensors(path)
 
 
-def compress(checkpoint: Path, spec: PruneSpec | QuantSpec, text: Tokens, path: Path | None) -> dict[str, Tensor]:
+def compress(
+    checkpoint: Path, spec: PruneSpec | QuantSpec, text: Tokens, path: Path | None
+) -> dict[str, Tensor]:
     """The new weights by name; path: of the statistics of one pass, None to go block by block."""
     body = read_body(checkpoint)
     weights = {name: entry.tensor for name, entry in body.items()}
     dims = {name: entry.input_dim for name, entry in body.items()}
     if isinstance(spec, QuantSpec):
         if path is None:
-            quantized, _ = quantize_blocks(load_body(checkpoint), text, body, spec)
+            quantized, _ = quantize_blocks(load_body(checkpoint), text, spec)
         else:
             quantized = quantize_weights(weights, dims, spec, statistics_of(checkpoint, text, path))
         return {name: as_matrix(dequantize(each, spec.group), dims[name]) for name, each in quantized.items()}
     if path is None:
-        mask, _ = mask_blocks(load_body(checkpoint), text, body, spec)
+        mask, _ = mask_blocks(load_body(checkpoint), text, spec, stored_dtype(checkpoint))
     else:
         mask = build_layerwise_mask(weights, dims, spec, statistics_of(checkpoint, text, path))
     return {
@@ -159,7 +163,12 @@ def main() -> None:
     for name in ("checkpoint", "train", "held_out"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    for name, value in (("sequences", 16), ("length", 2048), ("held-out-sequences", 8), ("held-out-length", 1024)):
+    for name, value in (
+        ("sequences", 16),
+        ("length", 2048),
+        ("held-out-sequences", 8),
+        ("held-out-length", 1024),
+    ):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--minutes", type=float, default=14)
     options = parser.parse_args()
@@ -177,7 +186,9 @@ def main() -> None:
     held_out = calibration_text(
         read_texts(options.checkpoint, options.held_out), options.checkpoint, {**size, "join": True}
     )
-    texts = {way: texts_of_way(options.checkpoint, train, way, options.sequences, options.length) for way in WAYS}
+    texts = {
+        way: texts_of_way(options.checkpoint, train, way, options.sequences, options.length) for way in WAYS
+    }
     # Rows at last: a stop then leaves both ways that differ in the walk.
     two = [(name, way) for name in ORDER for way in WAYS[:2]]
     jobs = [("dense", "dense"), *two, *((name, WAYS[2]) for name in ORDER)]
@@ -196,7 +207,9 @@ def main() -> None:
         found, seconds = measured(options.checkpoint, held_out, make)
         with results.open("a", newline="") as file:
             csv.writer(file).writerow([recipe, way, f"{seconds:.1f}", json.dumps(found)])
-    about = f"{len(texts['joined'].input_ids):,} tokens of calibration text, {len(held_out.input_ids):,} held out"
+    about = (
+        f"{len(texts['joined'].input_ids):,} tokens of calibration text, {len(held_out.input_ids):,} held out"
+    )
     show(results, about=about)
 
 

@@ -13,7 +13,7 @@ from junkdna.inference.calibration_text import calibration_text
 from junkdna.inference.sequential import mask_blocks
 from junkdna.jobs.devices import take_device
 from junkdna.models.load import load_body
-from junkdna.models.prunable import read_body
+from junkdna.models.prunable import stored_dtype
 from junkdna.provenance.record import check_inputs, check_made, record
 from junkdna.study.specs import PruneSpec
 from junkdna.tasks.tokens import read_tokens
@@ -27,6 +27,6 @@ tokens = calibration_text(read_tokens(paths.train), checkpoint, params.text)
 model = load_body(checkpoint)
 model.to(take_device(snakemake.resources.gpu))
 spec = PruneSpec.from_mapping(params.recipe)
-mask, unseen = mask_blocks(model, tokens, read_body(checkpoint), spec)
+mask, unseen = mask_blocks(model, tokens, spec, stored_dtype(checkpoint))
 about = record(params.made, snakemake.config)
 write_mask(snakemake.output.mask, mask, spec, code=params.code, unseen=unseen, about=about)

@@ -14,7 +14,7 @@ from junkdna.inference.calibration_text import calibration_text
 from junkdna.inference.sequential import quantize_blocks
 from junkdna.jobs.devices import take_device
 from junkdna.models.load import load_body
-from junkdna.models.prunable import read_body
+from junkdna.models.prunable import prunable_weights
 from junkdna.provenance.record import check_inputs, check_made, record
 from junkdna.tasks.tokens import read_tokens
 
@@ -24,12 +24,10 @@ check_inputs([paths.manifest], params.made)
 check_made(paths.train, params.made_text)
 checkpoint = Path(paths.manifest).parent
 tokens = calibration_text(read_tokens(paths.train), checkpoint, params.text)
-model, body = load_body(checkpoint), read_body(checkpoint)
+model = load_body(checkpoint)
 model.to(take_device(snakemake.resources.gpu))
 spec = QuantSpec.from_mapping(params.recipe)
-quantized, unseen = quantize_blocks(model, tokens, body, spec)
-dims = {name: weight.input_dim for name, weight in body.items()}
+quantized, unseen = quantize_blocks(model, tokens, spec)
+dims = {name: weight.input_dim for name, weight in prunable_weights(model, "body").items()}
 about = record(params.made, snakemake.config)
-write_quantized(
-    snakemake.output.weights, quantized, dims, spec, code=params.code, unseen=unseen, about=about
-)
+write_quantized(snakemake.output.weights, quantized, dims, spec, code=params.code, unseen=unseen, about=about)

@@ -272,7 +272,9 @@ def test_the_separator_is_a_blank_line_in_tokens_of_the_checkpoint(tmp_path):
     tokenizer_of_characters().save_pretrained(tmp_path)
     tokenizer = tokenizer_of_characters()
     ids = [tokenizer(text).input_ids for text in ("ab", "cd")]
-    tokens = sequences_of(torch.tensor(sum(ids, []), dtype=torch.int32), [len(each) for each in ids], pad_id=0)
+    tokens = sequences_of(
+        torch.tensor(sum(ids, []), dtype=torch.int32), [len(each) for each in ids], pad_id=0
+    )
     text = {"task": "any", "sequences": 1, "max_length": 6, "seed": 0, "join": True}
     made = tokenizer.decode(calibration_text(tokens, tmp_path, text).input_ids.tolist())
     assert made in ("ab\n\ncd", "cd\n\nab")

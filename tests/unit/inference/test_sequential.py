@@ -12,7 +12,7 @@ from junkdna.compression.quantization import QuantSpec, as_matrix, dequantize
 from junkdna.compression.sparsegpt import prune_sparsegpt
 from junkdna.inference.sequential import find_blocks, mask_blocks, quantize_blocks, walk_blocks
 from junkdna.models.load import load_body
-from junkdna.models.prunable import prunable_weights, read_body
+from junkdna.models.prunable import prunable_weights, read_body, stored_dtype
 from junkdna.study.specs import PruneSpec
 
 SPEC = {"scope": "body", "seed": 0, "keep": 0, "group": 0, "per_mille": 500}
@@ -75,10 +75,10 @@ def by_hand(folder, tokens, architecture, spec) -> dict[str, torch.Tensor]:
 def by_library(folder, tokens, spec) -> dict[str, torch.Tensor]:
     model, body = load_body(folder), read_body(folder)
     if spec is GPTQ:
-        made, unseen = quantize_blocks(model, tokens, body, spec)
+        made, unseen = quantize_blocks(model, tokens, spec)
         new = {name: as_matrix(dequantize(each, 0), body[name].input_dim) for name, each in made.items()}
     else:
-        mask, unseen = mask_blocks(model, tokens, body, spec)
+        mask, unseen = mask_blocks(model, tokens, spec, torch.float32)
         assert list(mask.bits) == list(body) == list(mask.shapes)
         new = {
             name: mask.weights.get(name, body[name].tensor) * unpack(mask.bits[name], mask.shapes[name])
@@ -129,13 +129,11 @@ def test_each_block_runs_twice_a_sequence_and_the_last_once(tmp_path):
     calls = [0, 0]
 
     def count(number, layer):
-        layer.self_attn.register_forward_hook(
-            lambda *_: calls.__setitem__(number, calls[number] + 1)
-        )
+        layer.self_attn.register_forward_hook(lambda *_: calls.__setitem__(number, calls[number] + 1))
 
     for number, layer in enumerate(model.base_model.layers):
         count(number, layer)
-    mask_blocks(model, make_tokens(pad=0), read_body(tmp_path), WANDA)
+    mask_blocks(model, make_tokens(pad=0), WANDA, torch.float32)
     assert calls == [2 * len(LENGTHS), len(LENGTHS)]
     assert all("forward" not in vars(layer) for layer in model.base_model.layers)
 
@@ -168,3 +166,14 @@ def test_blocks_that_share_weights_are_refused(tmp_path):
     model.base_model.layers[1].mlp = model.base_model.layers[0].mlp
     with pytest.raises(ValueError, match="whose blocks share weights"):
         find_blocks(model)
+
+
+def test_new_weights_are_rounded_to_the_dtype_of_the_files_before_the_next_block_sees_them(tmp_path):
+    save_checkpoint(tmp_path, "llama", tied=False)
+    load_body(tmp_path).to(torch.bfloat16).save_pretrained(tmp_path)
+    assert stored_dtype(tmp_path) == torch.bfloat16
+    model = load_body(tmp_path)
+    mask, _ = mask_blocks(model, make_tokens(pad=0), SPARSEGPT, torch.bfloat16)
+    for name, weight in prunable_weights(model, "body").items():
+        assert mask.weights[name].dtype == torch.bfloat16 and weight.tensor.dtype == torch.float32
+        assert torch.equal(weight.tensor, mask.weights[name].float())

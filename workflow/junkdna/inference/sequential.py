@@ -29,19 +29,19 @@ Block = tuple[nn.Module, Found]
 
 
 def mask_blocks(
-    model: PreTrainedModel, tokens: Tokens, body: Mapping[str, PrunableWeight], spec: PruneSpec
+    model: PreTrainedModel, tokens: Tokens, spec: PruneSpec, dtype: torch.dtype
 ) -> tuple[PackedMask, list[str]]:
     """Mask the matrices of `model` block by block, in place; returns the mask and the experts that saw no token.
 
-    body: the matrices as the files of the checkpoint hold them, whose dtype new weights are stored in. spec: with a
-    score that looks at inputs, and nothing that compares weights of several blocks. ValueError as of `walk_blocks`.
+    spec: with a score that looks at inputs, and nothing that compares weights of several blocks. dtype: of the files of
+    the checkpoint, in which new weights are rounded and stored. ValueError as of `walk_blocks`.
     """
     bits: dict[str, Tensor] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     moved: dict[str, Tensor] = {}
     unseen: list[str] = []
     for found, statistics in walk_blocks(model, tokens, hessians=spec.score == "sparsegpt"):
-        weights = {name: body[name].tensor.detach() for name in found}
+        weights = {name: weight.tensor.detach().to("cpu", dtype) for name, weight in found.items()}
         dims = {name: weight.input_dim for name, weight in found.items()}
         mask = build_layerwise_mask(weights, dims, spec, statistics)
         for name, weight in found.items():
@@ -53,14 +53,15 @@ def mask_blocks(
 
 
 def quantize_blocks(
-    model: PreTrainedModel, tokens: Tokens, body: Mapping[str, PrunableWeight], spec: QuantSpec
+    model: PreTrainedModel, tokens: Tokens, spec: QuantSpec
 ) -> tuple[dict[str, Quantized], list[str]]:
     """Quantize the matrices of `model` block by block, in place, by GPTQ; else as `mask_blocks`."""
     made: dict[str, Quantized] = {}
     unseen: list[str] = []
     for found, statistics in walk_blocks(model, tokens, hessians=True):
         dims = {name: weight.input_dim for name, weight in found.items()}
-        part = quantize_weights({name: body[name].tensor for name in found}, dims, spec, statistics)
+        weights = {name: weight.tensor.detach().cpu() for name, weight in found.items()}
+        part = quantize_weights(weights, dims, spec, statistics)
         for name, weight in found.items():
             weight.tensor.detach().copy_(as_matrix(dequantize(part[name], spec.group), dims[name]))
         made |= part
