@@ -3,14 +3,14 @@
     OMP_NUM_THREADS=1 python benchmarks/calibration.py CHECKPOINT TRAIN HELD_OUT --out FOLDER
         [--sequences 16] [--length 2048] [--held-out-sequences 8] [--held-out-length 1024] [--minutes 14]
 
-TRAIN, HELD_OUT: parquet with a column `text` (or `context`), of which each text counts once. As much calibration text for
-every way: so many sequences of so many tokens joined from texts of TRAIN, or `rows`: texts one by one, as many tokens.
-`joined` and `rows` take the statistics of one pass through the dense model, `sequential` goes block by block. Perplexity
-is that of texts of HELD_OUT, joined too.
+TRAIN, HELD_OUT: parquet with a column `text` (or `context`), of which each text counts once. As much calibration text
+for every way: so many sequences of so many tokens joined from texts of TRAIN, or `rows`: texts one by one, as many
+tokens. `joined` and `rows` take the statistics of one pass through the dense model, `sequential` goes block by block.
+Perplexity is that of texts of HELD_OUT, joined too.
 
-Writes FOLDER/results.csv, a row as soon as it is there, and begins nothing after so many minutes; given once more, it goes
-on where it was. Then the table, and beside each perplexity the difference to `joined`, in nats a token, with twice its
-standard error over held-out sequences.
+Writes FOLDER/results.csv, a row as soon as it is there, and begins nothing after so many minutes; given once more, it
+goes on where it was. Then the table, and beside each perplexity the difference to `joined`, in nats a token, with twice
+its standard error over held-out sequences.
 """
 
 import argparse

@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/decoder_cost.py --out FOLDER [--layers 1] [--stages ...]
 
-Each stage runs in a fresh process, from file to file as its job does it, with the whole model and the whole files of all 22
-layers; `peak` is the most memory that this process held (ru_maxrss), mapped files included; times are those of its processor. Stages that take long for
-one layer (`slow`) compress so many layers and take the weights of the others as they are, so what is held and written is
-that of all layers; the time of all is computed. The factors that SparseGPT and GPTQ read are those of white inputs, which
-cost as much as any. Calibration: two sequences of 256 random tokens.
+Each stage runs in a fresh process, from file to file as its job does it, with the whole model and the whole files of
+all 22 layers; `peak` is the most memory that this process held (ru_maxrss), mapped files included; times are of its
+processor. So many layers are compressed, and of the others the weights are read and copied, so that what is held and
+written is that of all; the time of all is computed. The factors that SparseGPT and GPTQ read are those of white inputs,
+which cost as much as any. Calibration: two sequences of 256 random tokens.
 
 Appends a line to FOLDER/results.csv as soon as it is there, skips the stages that stand there, then prints the table.
 """
@@ -32,7 +32,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from junkdna.compression.hessian import with_factors
 from junkdna.compression.layerwise import build_layerwise_mask
 from junkdna.compression.masks import PackedMask, pack
-from junkdna.compression.quantization import QuantSpec, quantize_rtn
+from junkdna.compression.quantization import Quantized, QuantSpec
 from junkdna.compression.quantize import quantize_weights
 from junkdna.files.artifacts import read_tensors, stream_tensors
 from junkdna.files.compressed import read_compressed
@@ -40,7 +40,7 @@ from junkdna.files.masks import write_mask
 from junkdna.files.quantized import write_quantized
 from junkdna.inference.calibration import statistics_names, stream_statistics
 from junkdna.inference.calibration_text import sequences_of
-from junkdna.inference.sequential import find_blocks, walk_blocks
+from junkdna.inference.sequential import walk_blocks
 from junkdna.models.compressed import apply_recipe
 from junkdna.models.decoder import load_causal
 from junkdna.models.load import load_body
@@ -108,43 +108,51 @@ def calibrate(out: Path, layers: int, *, hessians: bool) -> float:
 
 
 def mask(out: Path, layers: int, score: str) -> float:
-    body = read_body(out / "model")
-    weights = {name: entry.tensor for name, entry in body.items()}
-    dims = {name: entry.input_dim for name, entry in body.items()}
+    weights, dims, some = body_of(out, layers)
     file = {"magnitude": None, "wanda": "norms"}.get(score, "factors")
     statistics = read_tensors(out / f"{file}.safetensors") if file else {}
-    slow = score == "sparsegpt"
-    some = dict(itertools.islice(weights.items(), 7 * layers)) if slow else weights
     start = time.process_time()
     made = build_layerwise_mask(some, dims, spec_of(score), statistics)
     seconds = (time.process_time() - start) / layers
     bits, moved = dict(made.bits), dict(made.weights)
-    for name, weight in weights.items():
-        if name not in some:
-            statistics[f"factors:{name}"].sum()
-            bits[name], moved[name] = pack(torch.ones(weight.shape, dtype=torch.bool)), weight.clone()
+    for name in [name for name in weights if name not in some]:
+        if file:
+            statistics[f"{file}:{name}"].sum()
+        bits[name] = pack(torch.ones(weights[name].shape, dtype=torch.bool))
+        # Read, as each method does; kept where it moves.
+        copy = weights[name].clone()
+        if moved:
+            moved[name] = copy
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     whole = PackedMask(bits=bits, shapes=shapes, threshold=None, weights=moved)
     write_mask(out / f"{score}.safetensors", whole, spec_of(score), code="")
-    return seconds if slow else 0.0
+    return seconds
 
 
 def quantize(out: Path, layers: int, method: str) -> float:
-    body = read_body(out / "model")
-    weights = {name: entry.tensor for name, entry in body.items()}
-    dims = {name: entry.input_dim for name, entry in body.items()}
+    weights, dims, some = body_of(out, layers)
     spec = QuantSpec(method=method, **QUANTIZED)
     statistics = read_tensors(out / "factors.safetensors") if method == "gptq" else {}
-    some = dict(itertools.islice(weights.items(), 7 * layers)) if method == "gptq" else weights
     start = time.process_time()
     made = quantize_weights(some, dims, spec, statistics)
     seconds = (time.process_time() - start) / layers
     for name, weight in weights.items():
         if name not in some:
-            statistics[f"factors:{name}"].sum()
-            made[name] = quantize_rtn(weight.float(), spec)
+            if statistics:
+                statistics[f"factors:{name}"].sum()
+            like = next(each for other, each in made.items() if each.codes.shape == weight.shape)
+            weight.clone()
+            made[name] = Quantized(like.codes.clone(), like.scales.clone(), like.zeros.clone())
     write_quantized(out / f"{method}.safetensors", made, dims, spec, code="")
-    return seconds if method == "gptq" else 0.0
+    return seconds
+
+
+def body_of(out: Path, layers: int) -> tuple[dict[str, Tensor], dict[str, int], dict[str, Tensor]]:
+    """The weights of all layers by name, their input dimensions, and the weights of the first layers."""
+    body = read_body(out / "model")
+    weights = {name: entry.tensor for name, entry in body.items()}
+    dims = {name: entry.input_dim for name, entry in body.items()}
+    return weights, dims, dict(itertools.islice(weights.items(), 7 * layers))
 
 
 def by_blocks(out: Path, layers: int, score: str) -> float:
@@ -155,16 +163,16 @@ def by_blocks(out: Path, layers: int, score: str) -> float:
         held = [
             entry.tensor.detach().to(torch.bfloat16) for entry in prunable_weights(model, "body").values()
         ]
+    walk = walk_blocks(model, random_tokens(), hessians=score != "wanda")
+    found, statistics = next(walk)
+    # From here to there it is the work of one block: its weights, what it makes of the text, statistics of the next.
     start = time.process_time()
-    for number, (found, statistics) in enumerate(
-        walk_blocks(model, random_tokens(), hessians=score != "wanda")
-    ):
+    for _ in range(layers):
         weights = {name: entry.tensor.detach().to(torch.bfloat16) for name, entry in found.items()}
         dims = {name: entry.input_dim for name, entry in found.items()}
         build_layerwise_mask(weights, dims, spec_of(score), statistics)
-        if number + 1 == layers:
-            break
-    assert len(find_blocks(model)) == SHAPE["num_hidden_layers"] and len(held) in (0, 7 * 22)
+        found, statistics = next(walk)
+    assert len(held) in (0, 7 * SHAPE["num_hidden_layers"])
     return (time.process_time() - start) / layers
 
 
@@ -206,7 +214,7 @@ def run_stage(out: Path, stage: str, layers: int) -> None:
     seconds = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     with (out / "results.csv").open("a", newline="") as file:
-        csv.writer(file).writerow([stage, f"{peak:.2f}", f"{seconds:.1f}", f"{slow:.1f}", layers])
+        csv.writer(file).writerow([stage, f"{peak:.2f}", f"{seconds:.1f}", f"{slow:.2f}", layers])
 
 
 def show(path: Path) -> None:

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from junkdna.compression.compressed import Compressed
-from junkdna.files.masks import read_mask_and_moved
-from junkdna.files.quantized import read_quantized
+from junkdna.files.masks import open_mask
+from junkdna.files.quantized import open_quantized
 
 
 def read_compressed(mask: str | Path = "", quantized: str | Path = "") -> Compressed:
-    """Read the files that a run is given; each may be missing ("", or an empty list)."""
-    kept, moved = read_mask_and_moved(mask) if mask else (None, None)
+    """Open the files that a run is given, which are read as they are used; each may be missing ("", or an empty list)."""
+    kept, moved = open_mask(mask) if mask else (None, None)
     return Compressed(
-        mask=kept, moved=moved or None, quantized=read_quantized(quantized) if quantized else None
+        mask=kept, moved=moved or None, quantized=open_quantized(quantized) if quantized else None
     )

@@ -38,9 +38,9 @@ def join_sequences(
 ) -> Tokens:
     """Join the texts, in an order drawn by `seed`, and cut so many sequences of exactly `max_length` tokens.
 
-    As many full ones as the texts fill, if that is fewer; one shorter sequence, if they do not fill one. separator: token
-    ids between two texts. around: tokens that begin or end each text by itself; joined text has them nowhere. Labels and
-    segments are dropped.
+    As many full ones as the texts fill, if that is fewer; one shorter sequence, if they do not fill one. separator:
+    token ids between two texts. around: tokens that begin or end each text by itself; joined text has them nowhere.
+    Labels and segments are dropped.
     """
     wanted = sequences * max_length
     gap, length = torch.tensor(separator, dtype=torch.int32), 0

@@ -99,8 +99,8 @@ def walk_blocks(
 def find_blocks(model: PreTrainedModel) -> list[Block]:
     """The blocks of a model, in order, and the prunable matrices of each by name.
 
-    They are the one list of modules that holds all these matrices. ValueError for a model without one (an encoder beside
-    a decoder, matrices before or after the blocks), and where two blocks share a matrix.
+    They are the one list of modules that holds all these matrices. ValueError for a model without one (an encoder
+    beside a decoder, matrices before or after the blocks), and where two blocks share a weight.
     """
     found, (_, base) = prunable_weights(model, "body"), body_of(model)
     for path, layers in base.named_modules():
