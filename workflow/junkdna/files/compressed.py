@@ -8,7 +8,7 @@ from junkdna.files.quantized import open_quantized
 
 
 def read_compressed(mask: str | Path = "", quantized: str | Path = "") -> Compressed:
-    """Open the files that a run is given, which are read as they are used; each may be missing ("", or an empty list)."""
+    """Open the files of a run, each of which may be missing ("", or an empty list); they are read as they are used."""
     kept, moved = open_mask(mask) if mask else (None, None)
     return Compressed(
         mask=kept, moved=moved or None, quantized=open_quantized(quantized) if quantized else None
