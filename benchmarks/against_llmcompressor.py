@@ -79,7 +79,8 @@ def our_layers(checkpoint: Path) -> dict[str, Tensor]:
 
 
 def run_ours(checkpoint: Path, folder: Path, texts: Path, sequences: int) -> None:
-    from junkdna.inference.calibration import collect_statistics, sequences_of
+    from junkdna.inference.calibration import collect_statistics
+    from junkdna.inference.calibration_text import sequences_of
 
     ids = make_ids(checkpoint, texts, sequences)
     count = len(ids)

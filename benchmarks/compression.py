@@ -23,7 +23,8 @@ from junkdna.compression.layerwise import build_layerwise_mask
 from junkdna.compression.masks import unpack
 from junkdna.compression.quantization import QuantSpec, as_matrix, dequantize
 from junkdna.compression.quantize import quantize_weights
-from junkdna.inference.calibration import choose_sequences, collect_statistics
+from junkdna.inference.calibration import collect_statistics
+from junkdna.inference.calibration_text import choose_sequences
 from junkdna.models.decoder import load_causal
 from junkdna.models.load import load_classifier
 from junkdna.models.prunable import prunable_weights

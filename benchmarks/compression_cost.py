@@ -31,7 +31,8 @@ from junkdna.files.artifacts import read_tensors, stream_tensors
 from junkdna.files.compressed import read_compressed
 from junkdna.files.masks import write_mask
 from junkdna.files.quantized import write_quantized
-from junkdna.inference.calibration import sequences_of, statistics_names, stream_statistics
+from junkdna.inference.calibration import statistics_names, stream_statistics
+from junkdna.inference.calibration_text import sequences_of
 from junkdna.models.compressed import apply_recipe
 from junkdna.models.load import load_classifier
 from junkdna.models.prunable import prunable_weights, read_body

@@ -4,7 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-from junkdna.files.artifacts import read_metadata, read_table
+import torch
+
+from junkdna.files.artifacts import read_metadata, read_table, read_tensors
 from studies import planned, snakemake
 
 DENSE_RUN = "results/runs/tiny-net/dense/tiny-easy/dense/seed1"
@@ -126,6 +128,44 @@ def test_a_mask_like_another_waits_for_it_and_removes_as_many_of_each_layer(work
     assert control["tensor_sparsity"] == original["tensor_sparsity"]
     assert len(set(json.loads(original["tensor_sparsity"]).values())) > 1
     assert json.loads(control["spec"])["like"] == "magnitude-u50"
+
+
+def test_block_by_block_a_recipe_needs_the_text_and_no_statistics(workspace):
+    sweeps = "  wanda: {score: wanda, sparsity: [50]}\n  gptq: {quantizer: gptq, bits: [4]}\n"
+    text = "calibration: {task: tiny-third, sequences: 8, max_length: 12, sequential: true}\n"
+    third = "  tiny-third: {base: tiny-hard, version: 2}\n\naxes:\n  tiny-axis"
+    edit(workspace / "tiny.yaml", "\nsweeps:\n", f"\n{text}\nsweeps:\n{sweeps}")
+    edit(workspace / "tiny.yaml", "axes:\n  tiny-axis", third)
+    runs = "    - {recipes: [wanda], regimes: [sparse]}\n    - {recipes: [gptq], regimes: [qat]}\n"
+    edit(workspace / "tiny.yaml", "  runs:\n", f"  runs:\n{runs}")
+    before = {"fetch_task": 1, "tokenize_task": 1}
+    plan = {"mask_blocks": 1, "quantize_blocks": 1, "finetune": 8}
+    assert work(planned(workspace)) == {**before, **plan}
+    targets = [
+        workspace / "results" / name
+        for name in ("masks/tiny-net/wanda-u50.safetensors", "quantized/tiny-net/gptq-w4.safetensors")
+    ]
+    names = [str(path.relative_to(workspace)) for path in targets]
+    done = snakemake(workspace, *names)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first = [read_tensors(path) for path in targets]
+    assert not (workspace / "results/calibration").exists()
+    for path in targets:
+        path.unlink()
+    assert planned(workspace, *names) == {"mask_blocks": 1, "quantize_blocks": 1}
+    done = snakemake(workspace, *names)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for path, tensors in zip(targets, first, strict=True):
+        again = read_tensors(path)
+        assert all(torch.equal(again[name], tensor) for name, tensor in tensors.items()), "the same bits"
+    assert planned(workspace, *names) == {}
+    edit(workspace / "tiny.yaml", "sequences: 8", "sequences: 9")
+    assert planned(workspace, *names) == {"mask_blocks": 1, "quantize_blocks": 1}
+    # In one pass: its statistics serve both, and both are made anew from them.
+    edit(workspace / "tiny.yaml", ", sequential: true", "")
+    assert planned(workspace, *names) == {"calibrate": 1, "build_mask": 1, "quantize_weights": 1}
+    done = snakemake(workspace, *names)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_comment_reruns_nothing(workspace):

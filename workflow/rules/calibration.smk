@@ -24,7 +24,7 @@ rule calibrate:
         mem_mb=16000,
         runtime=60,
     params:
-        text=config["calibration"],
+        text=inputs.text_of(config["calibration"]),
         hessians=any(map(inputs.needs_hessians, RECIPES.values())),
         made=lambda w: config_hashes.made_of(
             MADE, config_hashes.CALIBRATION, {**w, "task": config["calibration"]["task"]}

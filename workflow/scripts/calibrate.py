@@ -10,7 +10,8 @@ import torch
 
 from junkdna.compression.hessian import with_factors
 from junkdna.files.artifacts import stream_tensors
-from junkdna.inference.calibration import choose_sequences, statistics_names, stream_statistics
+from junkdna.inference.calibration import statistics_names, stream_statistics
+from junkdna.inference.calibration_text import calibration_text
 from junkdna.jobs.devices import take_device
 from junkdna.models.load import load_body
 from junkdna.provenance.record import check_inputs, record
@@ -19,13 +20,9 @@ from junkdna.tasks.tokens import read_tokens
 torch.set_num_threads(snakemake.threads)
 text, params = snakemake.params.text, snakemake.params
 check_inputs(snakemake.input, params.made)
-tokens = choose_sequences(
-    read_tokens(snakemake.input.train),
-    sequences=text["sequences"],
-    max_length=text["max_length"],
-    seed=text["seed"],
-)
-model = load_body(Path(snakemake.input.manifest).parent)
+checkpoint = Path(snakemake.input.manifest).parent
+tokens = calibration_text(read_tokens(snakemake.input.train), checkpoint, text)
+model = load_body(checkpoint)
 model.to(take_device(snakemake.resources.gpu))
 statistics = with_factors(stream_statistics(model, tokens, hessians=params.hessians))
 facts = {

@@ -85,3 +85,16 @@ def test_sha256_is_the_standard_one(tmp_path):
     assert (
         artifacts.sha256(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+
+
+def test_tensors_are_read_as_they_are_asked_for(tmp_path):
+    path = tmp_path / "t.safetensors"
+    artifacts.write_tensors(path, {"a": torch.arange(3), "b": torch.ones(2)}, {})
+    found = artifacts.open_tensors(path)
+    assert sorted(found) == ["a", "b"] and len(found) == 2 and torch.equal(found["a"], torch.arange(3))
+    assert found["a"] is not found["a"] and found.get("c") is None
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(artifacts.DamagedFileError):
+        artifacts.open_tensors(path)

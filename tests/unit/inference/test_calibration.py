@@ -8,7 +8,14 @@ import torch
 import transformers
 
 from architectures import ARCHITECTURES, LENGTHS, make_tokens, save_checkpoint
-from junkdna.inference.calibration import choose_sequences, collect_statistics, stream_statistics
+from decoders import tokenizer_of_characters
+from junkdna.inference.calibration import collect_statistics, stream_statistics
+from junkdna.inference.calibration_text import (
+    calibration_text,
+    choose_sequences,
+    join_sequences,
+    sequences_of,
+)
 from junkdna.models.load import load_body
 from junkdna.models.prunable import prunable_weights
 from junkdna.tasks.tokens import Tokens
@@ -234,3 +241,42 @@ def test_sequences_are_drawn_by_the_seed_and_cut():
         assert torch.equal(got, tokens.input_ids[start : start + length])
     everything = choose_sequences(tokens, sequences=100, max_length=100, seed=1)
     assert torch.equal(everything.input_ids, tokens.input_ids)
+
+
+def test_texts_are_joined_to_full_sequences():
+    tokens = make_tokens(pad=0)
+    texts = [part.tolist() for part in tokens.input_ids.split(tokens.offsets.diff().tolist())]
+    joined = join_sequences(tokens, sequences=100, max_length=7, seed=3, separator=[59, 60])
+    order = np.random.default_rng(3).permutation(len(texts))
+    whole = sum(([59, 60] + texts[place] for place in order), [])[2:]
+    full = len(whole) // 7
+    assert joined.offsets.tolist() == [7 * number for number in range(full + 1)]
+    assert joined.input_ids.tolist() == whole[: 7 * full] and joined.input_ids.dtype == torch.int32
+    few = join_sequences(tokens, sequences=2, max_length=7, seed=3, separator=[59, 60])
+    assert few.input_ids.tolist() == whole[:14]
+    # Less text than one sequence: all of it.
+    short = join_sequences(tokens, sequences=2, max_length=len(whole) + 1, seed=3, separator=[59, 60])
+    assert short.input_ids.tolist() == whole and short.offsets.tolist() == [0, len(whole)]
+
+
+def test_tokens_around_each_text_are_nowhere_in_joined_text():
+    ids = [1, 5, 1, 6, 2, 1, 2, 1, 7, 2]
+    tokens = sequences_of(torch.tensor(ids, dtype=torch.int32), [5, 2, 3], pad_id=0)
+    for seed in range(6):
+        joined = join_sequences(tokens, sequences=9, max_length=99, seed=seed, separator=[9], around=[1, 2])
+        # One text of nothing else is empty; within a text they stay.
+        assert sorted(joined.input_ids.tolist()) == [1, 5, 6, 7, 9, 9]
+
+
+def test_the_separator_is_a_blank_line_in_tokens_of_the_checkpoint(tmp_path):
+    tokenizer_of_characters().save_pretrained(tmp_path)
+    tokenizer = tokenizer_of_characters()
+    ids = [tokenizer(text).input_ids for text in ("ab", "cd")]
+    tokens = sequences_of(
+        torch.tensor(sum(ids, []), dtype=torch.int32), [len(each) for each in ids], pad_id=0
+    )
+    text = {"task": "any", "sequences": 1, "max_length": 6, "seed": 0, "join": True}
+    made = tokenizer.decode(calibration_text(tokens, tmp_path, text).input_ids.tolist())
+    assert made in ("ab\n\ncd", "cd\n\nab")
+    apart = calibration_text(tokens, tmp_path, {**text, "sequences": 2, "join": False})
+    assert torch.equal(apart.input_ids, tokens.input_ids)

@@ -47,7 +47,14 @@ def config():
         "tasks": {"easy": dict(TASK), "hard": {**TASK, "version": 2}, "text": {**TASK, "version": 3}},
         "axes": {},
         "training": {"epochs": 1, "learning_rate": 1e-3, "lora_rank": 8, "max_steps": 0},
-        "calibration": {"task": "text", "sequences": 8, "max_length": 16, "seed": 0},
+        "calibration": {
+            "task": "text",
+            "sequences": 8,
+            "max_length": 16,
+            "seed": 0,
+            "join": False,
+            "sequential": False,
+        },
         "sweeps": {
             "magnitude": {**SWEEP, "sparsity": [50, 70]},
             "random": {**SWEEP, "score": "random", "like": "magnitude", "sparsity": [50]},
@@ -101,6 +108,10 @@ OF_HARD = {f"run {i}" for i in range(len(RUNS)) if i % 4 >= 2}
         ),
         (
             lambda c: c["calibration"].update(sequences=9),
+            {"run 8", "run 9", "run 10", "run 11", "wanda-u50", "study"},
+        ),
+        (
+            lambda c: c["calibration"].update(sequential=True),
             {"run 8", "run 9", "run 10", "run 11", "wanda-u50", "study"},
         ),
     ],

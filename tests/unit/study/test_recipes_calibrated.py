@@ -4,7 +4,16 @@ import pytest
 
 from configs import SCHEMA, lines, user
 from junkdna.study.check import check
-from junkdna.study.inputs import calibration_slug, copied_mask, needs_calibration, needs_hessians, ranking_of
+from junkdna.study.inputs import (
+    calibration_slug,
+    copied_mask,
+    inputs_of,
+    needs_calibration,
+    needs_hessians,
+    ranking_of,
+    sequential_recipes,
+    text_of,
+)
 from junkdna.study.recipes import expand_recipes, spec_of
 from junkdna.study.regimes import legal_regimes
 from junkdna.study.runs import used_parts
@@ -91,3 +100,41 @@ def test_text_must_be_named_and_known():
     assert found.startswith("calibration.task: missing; needed by wanda: ")
     (found,) = lines(user(sweeps=sweeps, calibration={"task": "esy"}))
     assert found.startswith("calibration.task: found 'esy'") and "easy" in found
+
+
+def test_what_a_recipe_needs_that_goes_block_by_block():
+    sweeps = {"magnitude": MAGNITUDE, "wanda": SWEEPS["wanda"], "gptq": {"quantizer": "gptq", "bits": [4]}}
+    for sequential in (False, True):
+        text = {"task": "easy", "sequential": sequential}
+        config = check(user(sweeps=sweeps, calibration=text), SCHEMA)
+        recipes = expand_recipes(config["sweeps"])
+        blocks = sequential_recipes(recipes, config["calibration"])
+        assert blocks == (["wanda-u50", "wanda-2of4", "gptq-w4"] if sequential else [])
+        reads = {slug: inputs_of(slug, recipes, config["calibration"]) for slug in recipes}
+        one_pass = {} if sequential else {"calibration": "easy-n128-l128-s0"}
+        assert reads["wanda-u50"] == reads["gptq-w4"] == one_pass
+        assert reads["magnitude-u50"] == {"ranking": "magnitude"}
+        assert "sequential" not in text_of(config["calibration"])
+
+
+@pytest.mark.parametrize(("name", "found"), [("anywhere", "selection global"), ("owl", "allocation owl")])
+def test_what_compares_all_layers_cannot_go_block_by_block(name, found):
+    sweeps = {"magnitude": MAGNITUDE, name: SWEEPS[name]}
+    (line,) = lines(user(sweeps=sweeps, calibration={"task": "easy", "sequential": True}))
+    start = f"calibration.sequential: found true; legal: false beside sweeps.{name}, "
+    assert line.startswith(start) and found in line
+
+
+def test_running_text_is_joined_and_other_text_is_not():
+    for task, joins in (("hard", False), ("running", True)):
+        config = user(sweeps={"magnitude": MAGNITUDE}, calibration={"task": task})
+        config["tasks"]["running"] = {
+            "source": {"path": {"train": "t.csv", "validation": "v.csv"}},
+            "format": "lm",
+            "columns": {"text": "text"},
+            "metric": "log-likelihood",
+            "version": 1,
+        }
+        assert check(config, SCHEMA)["calibration"]["join"] is joins
+    own = user(sweeps={"magnitude": MAGNITUDE}, calibration={"task": "easy", "join": True})
+    assert calibration_slug(check(own, SCHEMA)["calibration"]) == "easy-n128-l128-s0-joined"

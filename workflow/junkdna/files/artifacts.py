@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -192,6 +192,37 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
 
     with _checked(path):
         return load_file(path)
+
+
+class OnDemand(Mapping[str, Any]):
+    """What a file holds under each of `names`, read (`read(name)`) each time that it is asked for, and not kept."""
+
+    def __init__(self, names: Iterable[str], read: Callable[[str], Any]) -> None:
+        self._names = dict.fromkeys(names)
+        self._read = read
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def open_tensors(path: str | Path) -> OnDemand:
+    """As `read_tensors`, but the file is checked now, and each tensor is read when it is asked for."""
+    from safetensors import safe_open
+
+    def read(name: str) -> Any:
+        with safe_open(path, "pt") as file:
+            return file.get_tensor(name)
+
+    with _checked(path), safe_open(path, "pt") as file:
+        return OnDemand(list(file.keys()), read)
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

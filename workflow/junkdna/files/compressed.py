@@ -4,19 +4,19 @@ from pathlib import Path
 
 from junkdna.compression.compressed import Compressed, Given
 from junkdna.files.artifacts import read_json
-from junkdna.files.masks import read_mask_and_moved
-from junkdna.files.quantized import read_quantized
+from junkdna.files.masks import open_mask
+from junkdna.files.quantized import open_quantized
 
 
 def read_compressed(mask: str | Path = "", quantized: str | Path = "", given: str | Path = "") -> Compressed:
-    """Read the files that a run is given; each may be missing ("", or an empty list).
+    """Open the files of a run, each of which may be missing ("", or an empty list); they are read as they are used.
 
     given: the manifest of a model that someone else compressed, with what was `measured` of it.
     """
-    kept, moved = read_mask_and_moved(mask) if mask else (None, None)
+    kept, moved = open_mask(mask) if mask else (None, None)
     return Compressed(
         mask=kept,
         moved=moved or None,
-        quantized=read_quantized(quantized) if quantized else None,
+        quantized=open_quantized(quantized) if quantized else None,
         given=Given(**read_json(given)["measured"]) if given else None,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from junkdna.compression.masks import PackedMask, measure_sparsity, unpack
-from junkdna.files.artifacts import read_metadata, read_tensors, write_tensors
+from junkdna.files.artifacts import OnDemand, open_tensors, read_metadata, write_tensors
 from junkdna.study.specs import PruneSpec
 
 
@@ -47,17 +47,18 @@ def write_mask(
 
 def read_mask(path: str | Path) -> dict[str, Tensor]:
     """Read a mask as booleans of the weights' shapes, tensors in the order of the model."""
-    return _unpacked(path, read_tensors(path))
+    return dict(open_mask(path)[0])
 
 
-def read_mask_and_moved(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Read a mask, and the new values of the weights that come with it (none, if its method moves none)."""
+def open_mask(path: str | Path) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+    """A mask, and the new values of the weights that come with it (none, if its method moves none).
+
+    Both are read tensor by tensor as they are asked for: whole, they take more memory than the weights themselves.
+    """
     mark = "weights:"
-    tensors = read_tensors(path)
-    moved = {name.removeprefix(mark): each for name, each in tensors.items() if name.startswith(mark)}
-    return _unpacked(path, tensors), moved
-
-
-def _unpacked(path: str | Path, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    shapes = json.loads(read_metadata(path)["shapes"])
-    return {name: unpack(tensors[name], tuple(shape)) for name, shape in shapes.items()}
+    tensors, shapes = open_tensors(path), json.loads(read_metadata(path)["shapes"])
+    moved = [name.removeprefix(mark) for name in tensors if name.startswith(mark)]
+    return (
+        OnDemand(shapes, lambda name: unpack(tensors[name], tuple(shapes[name]))),
+        OnDemand(moved, lambda name: tensors[f"{mark}{name}"]),
+    )

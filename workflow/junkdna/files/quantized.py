@@ -19,7 +19,7 @@ from junkdna.compression.quantization import (
     pack_codes,
     unpack_codes,
 )
-from junkdna.files.artifacts import read_metadata, read_tensors, write_tensors
+from junkdna.files.artifacts import OnDemand, open_tensors, read_metadata, write_tensors
 
 
 def write_quantized(
@@ -66,19 +66,26 @@ def write_quantized(
 
 def read_quantized(path: str | Path) -> dict[str, Quantized]:
     """Read what `write_quantized` wrote: codes, scales and zeros of each matrix [outputs, inputs]."""
-    metadata, tensors = read_metadata(path), read_tensors(path)
+    return dict(open_quantized(path))
+
+
+def open_quantized(path: str | Path) -> Mapping[str, Quantized]:
+    """As `read_quantized`, matrix by matrix as each is asked for: a code takes a byte once it is unpacked."""
+    metadata, tensors = read_metadata(path), open_tensors(path)
     spec, codebook = QuantSpec(**json.loads(metadata["spec"])), tensors.get("codebook")
     middle = 2 ** (spec.bits - 1) if codebook is None else int(codebook.abs().argmin())
-    quantized = {}
-    for name, shape in json.loads(metadata["shapes"]).items():
+    shapes = json.loads(metadata["shapes"])
+
+    def read(name: str) -> Quantized:
         scales = tensors[f"scales:{name}"]
         if spec.symmetric:
             zeros = torch.full_like(scales, middle, dtype=torch.uint8)
         else:
             zeros = unpack_codes(tensors[f"zeros:{name}"], spec.bits, tuple(scales.shape))
-        codes = unpack_codes(tensors[f"codes:{name}"], spec.bits, tuple(shape))
-        quantized[name] = Quantized(codes, scales, zeros, codebook)
-    return quantized
+        codes = unpack_codes(tensors[f"codes:{name}"], spec.bits, tuple(shapes[name]))
+        return Quantized(codes, scales, zeros, codebook)
+
+    return OnDemand(shapes, read)
 
 
 def read_dequantized(path: str | Path) -> dict[str, Tensor]:
@@ -87,7 +94,7 @@ def read_dequantized(path: str | Path) -> dict[str, Tensor]:
     group, dims = json.loads(metadata["spec"])["group"], json.loads(metadata["input_dims"])
     return {
         name: as_matrix(dequantize(each, group), dims[name]).contiguous()
-        for name, each in read_quantized(path).items()
+        for name, each in open_quantized(path).items()
     }
 
 

@@ -6,7 +6,8 @@ counts, whatever its shape.
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,56 +22,10 @@ from junkdna.models.matrices import PrunableWeight, owner_of
 from junkdna.models.prunable import prunable_weights
 from junkdna.tasks.tokens import Tokens
 
+Inputs = dict[str, Tensor]
+
 # Bytes of Hessians that are summed up at a time, on the device of the model.
 BUDGET = 4 << 30
-
-
-def choose_sequences(tokens: Tokens, *, sequences: int, max_length: int, seed: int) -> Tokens:
-    """Draw so many of the sequences (all if there are fewer), each cut after `max_length` tokens.
-
-    Every sequence becomes an example by itself, also an option of a `choice`; labels are all 0.
-    """
-    total = len(tokens.offsets) - 1
-    chosen = np.sort(np.random.default_rng(seed).permutation(total)[:sequences])
-    starts = tokens.offsets[chosen].tolist()
-    ends = tokens.offsets[chosen + 1].tolist()
-    ends = [min(end, start + max_length) for start, end in zip(starts, ends, strict=True)]
-    where = torch.cat([torch.arange(start, end) for start, end in zip(starts, ends, strict=True)])
-    lengths = [end - start for start, end in zip(starts, ends, strict=True)]
-    segments = None if tokens.segments is None else tokens.segments[where]
-    return sequences_of(
-        tokens.input_ids[where],
-        lengths,
-        pad_id=tokens.pad_id,
-        segments=segments,
-        example_id=torch.from_numpy(chosen),
-    )
-
-
-def sequences_of(
-    input_ids: Tensor,
-    lengths: Sequence[int],
-    *,
-    pad_id: int,
-    segments: Tensor | None = None,
-    example_id: Tensor | None = None,
-) -> Tokens:
-    """Text that is only looked at: `input_ids` int32 [tokens] cut into sequences of these lengths, labels all 0.
-
-    example_id: [sequences]; their numbers where it is not given.
-    """
-    count = len(lengths)
-    return Tokens(
-        input_ids=input_ids,
-        offsets=torch.tensor(np.cumsum([0, *lengths])),
-        segments=segments,
-        example_id=torch.arange(count) if example_id is None else example_id,
-        label=torch.zeros(count, dtype=torch.int64),
-        options=None,
-        format="classification",
-        num_labels=2,
-        pad_id=pad_id,
-    )
 
 
 def collect_statistics(
@@ -104,15 +59,29 @@ def stream_statistics(
     those of its stack that did (its Hessian has them on the diagonal), and it is said: in `unseen:<name>` [1] = 1,
     which masks and codes made from it hand on, and on stderr. ValueError for any other matrix that gave nothing.
     """
-    found = prunable_weights(model, "body")
+    inputs = sequence_inputs(model, tokens)
+
+    def run(found: Mapping[str, PrunableWeight], sums: Sums) -> None:
+        show_sequences(model, inputs, lambda _, given: model(**given), found, sums)
+
+    yield from sum_inputs(prunable_weights(model, "body"), run, hessians=hessians, budget=budget)
+
+
+def sum_inputs(
+    found: Mapping[str, PrunableWeight],
+    run: Callable[[Mapping[str, PrunableWeight], Sums], None],
+    *,
+    hessians: bool,
+    budget: int = BUDGET,
+) -> Iterator[tuple[str, Tensor]]:
+    """What `stream_statistics` yields, of the matrices `found`; run: shows the sequences and watches these matrices."""
     widths = {name: weight.tensor.shape[weight.input_dim] for name, weight in found.items()}
-    check_tokens(model, tokens)
     groups = _groups(widths, budget) if hessians else [[]]
     norms: dict[str, Tensor] = {}
     unseen: list[str] = []
     for index, names in enumerate(groups):
         sums = Sums(norms_of=set() if index else set(found), hessians_of=set(names))
-        _run(model, tokens, {name: found[name] for name in (names if index else found)}, sums)
+        run({name: found[name] for name in (names if index else found)}, sums)
         if not index:
             norms = {name.removeprefix("norms:"): total for name, total in sums.norms.items()}
             unseen = _fill_unseen(found, norms)
@@ -153,16 +122,28 @@ def _fill_unseen(found: Mapping[str, PrunableWeight], norms: dict[str, Tensor]) 
     return unseen
 
 
-@torch.no_grad()
-def _run(model: PreTrainedModel, tokens: Tokens, found: Mapping[str, PrunableWeight], sums: Sums) -> None:
-    """Show the model each sequence, with every product watched."""
+def sequence_inputs(model: PreTrainedModel, tokens: Tokens) -> list[Inputs]:
+    """The inputs of the model, a sequence each, on its device; ValueError for tokens beyond its tables."""
+    check_tokens(model, tokens)
     data = load_data(tokens, model.device)
+    return [batch.inputs for batch in pad_batches(data, [np.array([index]) for index in range(len(data))])]
+
+
+@torch.no_grad()
+def show_sequences(
+    model: PreTrainedModel,
+    inputs: list[Inputs],
+    forward: Callable[[int, Inputs], Any],
+    found: Mapping[str, PrunableWeight],
+    sums: Sums,
+) -> None:
+    """Call `forward` with the number of each sequence and the sequence, with all products of the matrices watched."""
     training = model.training
     model.eval()
     with one_by_one(model), padded_lengths(model, sums), Watch(found, sums.add):
-        for batch in pad_batches(data, [np.array([index]) for index in range(len(data))]):
-            sums.start(batch.inputs["input_ids"].shape[1])
-            model(**batch.inputs)
+        for number, given in enumerate(inputs):
+            sums.start(given["input_ids"].shape[1])
+            forward(number, given)
     sums.finish()
     model.train(training)
 

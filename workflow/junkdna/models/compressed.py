@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from junkdna.compression.compressed import Compressed, Given
 from junkdna.compression.quantization import QuantSpec, mean_bits
 from junkdna.models.footprint import footprint, pruned_bits
-from junkdna.models.masked import mask_body, remove
+from junkdna.models.masked import apply_mask, mask_body, remove
 from junkdna.models.prunable import prunable_weights
 from junkdna.models.quantized import set_quantized
 from junkdna.study.specs import WEIGHT_BITS, PruneSpec
@@ -51,9 +51,14 @@ def apply_recipe(model: PreTrainedModel, recipe: Mapping[str, Any], compressed: 
         return Applied(weights, 0.0, mean_bits(shapes, spec))
     if recipe["method"] == "none":
         return Applied(weights, 0.0, float(WEIGHT_BITS))
-    masks = mask_body(model, PruneSpec.from_mapping(recipe), compressed.mask)
-    remove(masks, compressed.moved)
-    return Applied(weights, masks.sparsity, pruned_bits(masks.sparsity))
+    cut = PruneSpec.from_mapping(recipe)
+    if compressed.mask is None:
+        masks = mask_body(model, cut, None)
+        remove(masks)
+        sparsity = masks.sparsity
+    else:
+        sparsity = apply_mask(model, cut, compressed.mask, compressed.moved)
+    return Applied(weights, sparsity, pruned_bits(sparsity))
 
 
 def measured(compressed: Compressed) -> Given:

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from junkdna.compression.masks import build_mask
-from junkdna.models.matrices import PrunableWeight, joined, whole_parameters
+from junkdna.models.matrices import PrunableWeight, joined, owner_of, whole_parameters
 from junkdna.models.prunable import prunable_weights
 from junkdna.models.solution import misfits
 from junkdna.study.specs import PruneSpec
@@ -38,11 +38,39 @@ def mask_body(model: PreTrainedModel, spec: PruneSpec, mask: Mapping[str, Tensor
     found = prunable_weights(model, spec.scope)
     weights = whole_parameters(found)
     matrices = {name: entry.tensor for name, entry in found.items()}
+    mask = None if mask is None else dict(mask)
     if mask is None:
         mask = build_mask({name: w.detach().cpu() for name, w in matrices.items()}, input_dims(found), spec)
     _check_mask(mask, matrices)
     kept = {name: each.to(weights[name].device) for name, each in joined(found, mask).items()}
     return Masks(found, weights, kept, achieved_sparsity(kept))
+
+
+@torch.no_grad()
+def apply_mask(
+    model: PreTrainedModel, spec: PruneSpec, mask: Mapping[str, Tensor], moved: Mapping[str, Tensor] | None
+) -> float:
+    """Mask the weights of a freshly loaded `model`, parameter by parameter; returns the sparsity, 0 to 1.
+
+    mask, moved: by mask name; of a file that is read as it is used, no more than one parameter is held beside the
+    model. ValueError for a mask that does not fit.
+    """
+    found = prunable_weights(model, spec.scope)
+    if set(mask) != set(found):
+        _check_mask(mask, {name: entry.tensor for name, entry in found.items()})
+    parts: dict[str, dict[str, PrunableWeight]] = {}
+    for name, entry in found.items():
+        parts.setdefault(owner_of(name, entry), {})[name] = entry
+    total = left = 0
+    for owner, part in parts.items():
+        kept = {name: mask[name] for name in part}
+        _check_mask(kept, {name: entry.tensor for name, entry in part.items()})
+        new = {name: moved[name] for name in part} if moved else None
+        weight = whole_parameters(part)[owner]
+        whole = joined(part, kept)[owner].to(weight.device)
+        remove(Masks(part, {owner: weight}, {owner: whole}, 0.0), new)
+        total, left = total + whole.numel(), left + int(whole.sum(dtype=torch.int32))
+    return (total - left) / total
 
 
 def keep_all(model: PreTrainedModel, spec: PruneSpec) -> Masks:

@@ -50,10 +50,14 @@ def read_body(checkpoint_dir: str | Path) -> dict[str, PrunableWeight]:
     Building the model maps the files into memory and copies nothing, so there is no cheaper way that
     knows the kinds of the layers; in another dtype than the files' it would copy, or round.
     """
+    return prunable_weights(load_body(checkpoint_dir, stored_dtype(checkpoint_dir)), "body")
+
+
+def stored_dtype(checkpoint_dir: str | Path) -> torch.dtype:
+    """The floating dtype of the files of a checkpoint folder; float32 where they hold several."""
     stored = set()
     for path in find_weight_files(Path(checkpoint_dir)):
         with safe_open(path, "pt") as tensors:
             stored |= {tensors.get_slice(key).get_dtype() for key in tensors.keys()}  # noqa: SIM118
     dtypes = [dtype for code, dtype in FLOATS.items() if code in stored]
-    dtype = dtypes[0] if len(dtypes) == 1 else torch.float32
-    return prunable_weights(load_body(checkpoint_dir, dtype), "body")
+    return dtypes[0] if len(dtypes) == 1 else torch.float32

@@ -15,19 +15,24 @@ from junkdna.models.solution import misfits
 def set_quantized(
     model: PreTrainedModel, quantized: Mapping[str, Quantized], group: int
 ) -> dict[str, tuple[int, ...]]:
-    """Set the body of a freshly loaded `model` to what codes in groups of `group` stand for.
+    """Set the body of a freshly loaded `model` to what codes in groups of `group` stand for, matrix by matrix.
 
     Returns the shapes [outputs, inputs] of its matrices. ValueError for quantized weights that do not fit the model.
     """
-    weights, dims = find_body(model, quantized)
+    weights, dims = find_body(model, None)
+    matrices = {name: as_matrix(weight, dims[name]) for name, weight in weights.items()}
+    if set(quantized) != set(weights):
+        check_fit(quantized, matrices)
     for name, weight in weights.items():
-        made = dequantize(placed(quantized[name], weight.device), group).to(weight.dtype)
+        each = quantized[name]
+        check_fit({name: each}, {name: matrices[name]})
+        made = dequantize(placed(each, weight.device), group).to(weight.dtype)
         if isinstance(weight, nn.Parameter):
             # A view where the model holds inputs x outputs: products do not mind, and turning would cost a pass.
             weight.data = as_matrix(made, dims[name])
         else:
             weight.copy_(as_matrix(made, dims[name]))
-    return {name: tuple(each.codes.shape) for name, each in quantized.items()}
+    return {name: tuple(matrix.shape) for name, matrix in matrices.items()}
 
 
 def find_body(

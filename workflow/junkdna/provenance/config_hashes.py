@@ -11,7 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from junkdna.study.elsewhere import is_logged
-from junkdna.study.inputs import calibration_slug, copied_mask, needs_calibration, ranking_of
+from junkdna.study.inputs import (
+    calibration_slug,
+    copied_mask,
+    goes_by_blocks,
+    needs_calibration,
+    ranking_of,
+    text_of,
+)
 from junkdna.study.runs import training_of
 from junkdna.study.tasks import ASK_KEYS, data_of, is_asked
 
@@ -69,12 +76,13 @@ def hash_parts(
     }
     own = [parts[part].get(text.get("task")) for part in ("task", "tokens")]
     if "task" in text:
-        parts["calibration"][calibration_slug(text)] = short_hash([text, *own])
+        parts["calibration"][calibration_slug(text)] = short_hash([text_of(text), *own])
     # A recipe that copies a mask comes after the one that it copies, by as many steps as it takes.
     for slug in sorted(recipes, key=lambda slug: _depth(slug, recipes)):
         recipe = recipes[slug]
         if needs_calibration(recipe):
-            parts["calibration"][slug] = short_hash([text, *own])
+            blocks = ["by blocks"] if goes_by_blocks(recipe, text) else []
+            parts["calibration"][slug] = short_hash([text_of(text), *own, *blocks])
         if ranking := ranking_of(recipe):
             parts["ranking"][slug] = parts["ranking"][ranking] = short_hash([recipe["score"], recipe["seed"]])
         if copied := copied_mask(recipe):

@@ -10,7 +10,7 @@ from typing import Any
 from junkdna.study.axes import axis_problems, expand_axes, settle_options
 from junkdna.study.check_entries import checkpoint_problems, given_problems, task_problems
 from junkdna.study.elsewhere import is_logged
-from junkdna.study.inputs import needs_calibration
+from junkdna.study.inputs import goes_by_blocks, needs_calibration
 from junkdna.study.problems import problem
 from junkdna.study.recipes import expand_recipes
 from junkdna.study.runs import training_of, valid_runs
@@ -66,6 +66,7 @@ def check(
         for name, sweep in whole["sweeps"].items():
             problems += given_problems(f"sweeps.{name}.source.given", sweep)
         whole["tasks"] = {name: _with_defaults(task) for name, task in whole["tasks"].items()}
+        whole["calibration"] = {"join": _is_running_text(whole)} | whole["calibration"]
         problems += [*axis_problems(whole), *_unmatched_axes(whole), *_uncalibrated(whole)]
     if lines := _once(problems, bases):
         raise ValueError("\n".join(lines))
@@ -197,10 +198,22 @@ def _unknown_names(config: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _is_running_text(config: Mapping[str, Any]) -> bool:
+    """Whether the calibration text is of a task that only language models read."""
+    task = config["tasks"].get(config["calibration"].get("task"), {})
+    return task.get("format") == "lm" or is_asked(task)
+
+
 def _uncalibrated(config: Mapping[str, Any]) -> list[str]:
-    """Sweeps that look at calibration text, where the config names none."""
+    """Sweeps that look at calibration text where the config names none, or block by block where they cannot."""
     if "task" in config["calibration"]:
-        return []
+        return [
+            f"calibration.sequential: found true; legal: false beside sweeps.{name}, which compares weights of all "
+            f"layers ({key} {sweep[key]})"
+            for name, sweep in config["sweeps"].items()
+            for key, whole in (("selection", "global"), ("allocation", "owl"))
+            if sweep.get(key) == whole and goes_by_blocks(sweep, config["calibration"])
+        ]
     asking = [name for name, sweep in config["sweeps"].items() if needs_calibration(sweep)]
     needed = "a task whose training texts the layers' inputs are taken from"
     return [f"calibration.task: missing; needed by {', '.join(asking)}: {needed}"] if asking else []

@@ -29,7 +29,8 @@ def inputs_of(
             "given": method == "given",
         }
         return {kind: slug for kind, read in kinds.items() if read}
-    text = calibration_slug(calibration) if needs_calibration(recipe) else None
+    one_pass = needs_calibration(recipe) and not goes_by_blocks(recipe, calibration)
+    text = calibration_slug(calibration) if one_pass else None
     slugs = {"ranking": ranking_of(recipe), "like": copied_mask(recipe), "calibration": text}
     return {kind: each for kind, each in slugs.items() if each}
 
@@ -65,10 +66,25 @@ def needs_calibration(recipe: Mapping[str, Any]) -> bool:
     return recipe.get("score") in CALIBRATED or recipe.get("allocation") == "owl" or needs_hessians(recipe)
 
 
+def goes_by_blocks(recipe: Mapping[str, Any], calibration: Mapping[str, Any]) -> bool:
+    """Whether a recipe looks at inputs block by block, so that its own file is made from the text itself."""
+    return needs_calibration(recipe) and calibration["sequential"]
+
+
+def sequential_recipes(recipes: Mapping[str, Mapping[str, Any]], calibration: Mapping[str, Any]) -> list[str]:
+    """The slugs of the recipes that go block by block."""
+    return [slug for slug, recipe in recipes.items() if goes_by_blocks(recipe, calibration)]
+
+
+def text_of(calibration: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the section `calibration` decides which sequences the text is."""
+    return {key: value for key, value in calibration.items() if key != "sequential"}
+
+
 def calibration_slug(calibration: Mapping[str, Any]) -> str:
     """The name of the text that the section `calibration` asks for."""
     size = "n{sequences}-l{max_length}-s{seed}".format(**calibration)
-    return f"{calibration['task']}-{size}"
+    return f"{calibration['task']}-{size}{'-joined' if calibration['join'] else ''}"
 
 
 def masks_itself(recipe: Mapping[str, Any], regime: str) -> bool:

@@ -100,7 +100,8 @@ def prepare_training(run: Run) -> Training:
     model = load_classifier(
         run.checkpoint, train.num_labels, run.seed, regression=train.format == "regression"
     )
-    quantized = run.compressed.quantized
+    # Read once: a training looks at them more than once.
+    quantized = None if run.compressed.quantized is None else dict(run.compressed.quantized)
     adapters = start_adapters(model, recipe, regime, quantized, run.spec, run.seed, device)
     on_device(model, device).config.use_cache = False
     data = load_for(model, train)
