@@ -145,8 +145,8 @@ def compare_options(
     example_id, right: int [questions]. ends: int [questions + 1], where the options of each question end, from 0.
     """
     kept = {"sums": sums, "tokens": tokens, "characters": characters, "null_sums": null_sums}
-    lists = {"score": score_by(rule, **kept), **kept}
-    lists = {name: np.split(values, ends[1:-1]) for name, values in lists.items()}
+    flat = {"score": score_by(rule, **kept), **kept}
+    lists = {name: np.split(values, ends[1:-1]) for name, values in flat.items()}
     with np.errstate(invalid="ignore"):  # a score that is no number stays none
         scores = [own - np.logaddexp.reduce(own) for own in lists.pop("score")]
     known = np.array([np.isfinite(own).all() for own in scores], dtype=bool)

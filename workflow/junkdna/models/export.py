@@ -25,8 +25,9 @@ def export_model(
     ValueError for a mask or codes that do not fit the checkpoint.
     """
     config = read_config(checkpoint)
-    whole = compressed.moved or compressed.quantized or not isinstance(config.dtype, torch.dtype)
-    dtype = torch.float32 if whole else config.dtype
+    dtype = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
+    if compressed.moved or compressed.quantized:
+        dtype = torch.float32
     causal = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
     model = load_causal(checkpoint, dtype=dtype) if causal else load_body(checkpoint, dtype=dtype)
     applied = apply_recipe(model, recipe, compressed)
