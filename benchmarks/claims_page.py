@@ -6,6 +6,8 @@ import pandas as pd
 from claims_settings import MARGIN, Setting
 from scipy import stats
 
+from junkdna.simulation.asked import MANY
+
 # One row a rate: the setting's name, what was counted, the share of rows in which it was so, and of how many studies.
 COUNTED = ["setting", "scope", "claim", "measure", "share", "rows", "studies"]
 # What a rate of false claims may be at most, and of intervals that hold the truth at least; above MUCH they are wide.
@@ -30,6 +32,12 @@ A run that keeps next to nothing of its task cannot be told from one that failed
 its floor the highest levels leave the claims. The truth that an interval has to hold is that over the levels which a
 study could use. What was left out, and what the effect would be if those runs had kept nothing, stands in each
 sentence. `fails-earlier` counts seeds, not runs, and so is too wide rather than too narrow.
+
+Models that are asked have one run where nothing is drawn, and an interval from the questions alone. Under noise of one
+size every option's score moves by the same normal (or heavy-tailed) noise; the hard task loses more, for its margins are
+smaller, and nothing beyond them: `more-than-margin` is 0. Where the hard task is hit harder, the truth is what the
+estimator says of {many:,} questions. `asked-or-written`: the same questions, chosen of four by one who guesses where he
+does not know, and written.
 
 """
 
@@ -84,7 +92,7 @@ def page(settings: Sequence[Setting], counted: pd.DataFrame) -> str:
         "Models that are asked, 400 questions": of_questions(asked),
     }
     written = "\n\n".join(f"## {title}\n\n{content}" for title, content in sections.items() if content)
-    return PAGE.format(margin=MARGIN) + written + "\n"
+    return PAGE.format(margin=MARGIN, many=MANY) + written + "\n"
 
 
 def gathered(settings: Sequence[Setting], counted: pd.DataFrame) -> pd.DataFrame:
