@@ -34,8 +34,8 @@ study could use. What was left out, and what the effect would be if those runs h
 sentence. `fails-earlier` counts seeds, not runs, and so is too wide rather than too narrow.
 
 Models that are asked have one run where nothing is drawn, and an interval from the questions alone. Under noise of one
-size every option's score moves by the same normal (or heavy-tailed) noise; the hard task loses more, for its margins are
-smaller, and nothing beyond them: `more-than-margin` is 0. Where the hard task is hit harder, the truth is what the
+size every option's score moves by the same normal (or heavy-tailed) noise; the hard task loses more, for its margins
+are smaller, and nothing beyond them: `more-than-margin` is 0. Where the hard task is hit harder, the truth is what the
 estimator says of {many:,} questions. `asked-or-written`: the same questions, chosen of four by one who guesses where he
 does not know, and written.
 
