@@ -57,6 +57,24 @@ def test_prompts_that_are_drawn_give_a_gap_a_seed():
     assert (row["n_seeds"], row["n_runs"], row["verdict"]) == (3, 24, "supported")
 
 
+def test_a_task_with_one_run_stands_beside_one_with_a_run_a_seed():
+    """Its prompts are not drawn: another seed would say the same, and it is no less measured than the other."""
+    scenario = Margins(name="drawn", drawn=0.5)
+    runs = asked_runs(3)
+    runs = runs[(runs["task"] == "hard") | (runs["seed"] == 0)].reset_index(drop=True)
+    stacks = scenario.stacks(runs, 1500, np.random.default_rng(2))
+    facts = facts_of(runs, scenario.described(), 1500).assign(steps=0)
+    options = {"tasks": scenario.described(), "recipes": RECIPES, "axes": AXES, "seed": 5, "margin": 0.02}
+    made = tables_of(facts, stacks, draws=200, **options)["claims"]
+    falls = made[(made["claim"] == "harder-falls-further") & (made["scope"] == "cell")].iloc[0]
+    assert falls["verdict"] == "supported" and falls["n_runs"] == 4 + 12
+    whole = made[(made["claim"] == "monotone") & (made["scope"] == "primary")].iloc[0]
+    assert whole["n_runs"] == 4 + 12 and "could not be measured" not in whole["sentence"]
+    # The seeds of the one that has some count.
+    alone = made[(made["claim"] == "monotone") & (made["subject"] == "hard")].iloc[0]
+    assert whole["high"] - whole["low"] > 0.4 * (alone["high"] - alone["low"])
+
+
 def test_nothing_lost_is_no_gap_and_not_a_sure_zero():
     row = row_of(study(Margins(name="nothing", nothing=True)), "more-than-margin")
     assert row["effect"] == pytest.approx(0, abs=1e-6) and row["low"] < 0 < row["high"]

@@ -158,11 +158,14 @@ def _pooled(claim: str, effects: Sequence[Effect]) -> Effect | None:
     if not chosen:
         return None
     measured = [each for each in chosen if each.values is not None]
-    measured = [each for each in measured if each.n_seeds >= MIN_SEEDS] or measured
+    untrained = chosen[0].regime == "zero-shot"
+    # Where nothing trains one run is enough.
+    measured = [each for each in measured if each.n_seeds >= MIN_SEEDS or untrained] or measured
     kind, words = PRIMARY[claim]
     number = f"{len(measured)} {PLURALS[kind] if len(measured) != 1 else kind}"
     left_out = len(chosen) - len(measured)
-    caveat = f" {left_out} more could not be measured on {MIN_SEEDS} seeds." * (left_out > 0)
+    on_seeds = f" on {MIN_SEEDS} seeds" * (not untrained)
+    caveat = f" {left_out} more could not be measured{on_seeds}." * (left_out > 0)
     caveat += f" {apart} on running text, where nothing trains, stand in rows of their own." * (apart > 0)
     if claim == "irreversible" and not any("n_axis" in each.more for each in measured):
         caveat += ONE_BUDGET

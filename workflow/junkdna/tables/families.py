@@ -137,22 +137,20 @@ def families_of(
 ) -> list[Family]:
     """Gather the runs of a study, in their order, into families; dense twins belong to none.
 
-    runs: from `runs_table`; draws: from `score_draws`. recipes: slug -> expanded recipe; without it every
-    family prunes by magnitude. twin_task: task -> the task whose dense run retention is measured against; each
-    task's own where it is not named. failed_keep_nothing: count a run that failed, though its twin trained, as one
-    that is left with nothing above chance, instead of leaving it out.
+    runs: from `runs_table`; draws: from `score_draws`. recipes: slug -> expanded recipe; without it every family prunes
+    by magnitude. twin_task: task -> the task whose dense run retention is measured against; its own where not named.
+    failed_keep_nothing: count a run that failed, though its twin trained, as one that is left with nothing above
+    chance, instead of leaving it out.
     """
     runs = _retwinned(runs, twin_task) if twin_task else runs
     defined = paired(runs)
-    trained = runs["trained"].to_numpy(dtype=bool)
+    trained, as_it_is = runs["trained"].to_numpy(dtype=bool), runs["regime"] == "zero-shot"
     usable = defined if failed_keep_nothing else defined & trained
     kept = np.where(trained[:, None], draws.excess, np.float32(0)) if failed_keep_nothing else draws.excess
-    measured = runs.assign(row=np.arange(len(runs)), defined=defined, usable=usable)
-    measured["as_it_is"] = measured["regime"] == "zero-shot"
-    weights = seed_weights(replicates)
-    keys = ["checkpoint", "family", "selection", "as_it_is"]
-    families = []
-    for (checkpoint, family, selection, _), chosen in measured[~is_dense(runs)].groupby(keys, sort=False):
+    measured = runs.assign(row=np.arange(len(runs)), defined=defined, usable=usable, as_it_is=as_it_is)
+    weights, families = seed_weights(replicates), []
+    by = ["checkpoint", "family", "selection", "as_it_is"]
+    for (checkpoint, family, selection, _), chosen in measured[~is_dense(runs)].groupby(by, sort=False):
         slugs = dict(zip(chosen["level"], chosen["recipe"], strict=True))
         described = {level: (recipes or {}).get(slug, {}) for level, slug in slugs.items()}
         first = next(iter(described.values()))
@@ -216,13 +214,15 @@ def _cells(
     chosen: pd.DataFrame, kept: Array, whole: Array, weights: Mapping[int, Array]
 ) -> dict[tuple[str, str, float], Cell]:
     """The cells of a family; kept, whole: score above chance of all runs of the study [runs, R]."""
-    cells = {}
     names = ("row", "dense_row", "seed", "trained", "defined", "usable", "train_examples")
     columns = {name: chosen[name].to_numpy() for name in (*names, "validation_examples", "effective_bits")}
+    cells = {}
     for (task, regime, level), at in chosen.groupby(["task", "regime", "level"], sort=False).indices.items():
         seeds, used = columns["seed"][at], columns["usable"][at].astype(bool)
         # A run without a twin points to the last run of the study; it is not usable.
         own, twins = kept[columns["row"][at]], whole[columns["dense_row"][at]]
+        # Where nothing is drawn any other seed would give the same run again.
+        of_cell = weights if len(at) > 1 or regime != "zero-shot" else {seeds[0]: np.ones(whole.shape[1])}
         cells[task, regime, level] = Cell(
             task=task,
             regime=regime,
@@ -233,7 +233,7 @@ def _cells(
             usable=used,
             kept=own,
             whole=twins,
-            mean=ratio_of_means(own[used], twins[used], list(seeds[used]), weights) if used.any() else None,
+            mean=ratio_of_means(own[used], twins[used], list(seeds[used]), of_cell) if used.any() else None,
             train_examples=float(columns["train_examples"][at].max()),
             examples=float(columns["validation_examples"][at].min()),
             bits=float(columns["effective_bits"][at].mean()),
