@@ -108,12 +108,12 @@ def examples_table(
     for run, predictions in runs:
         if run["seed"] != first[run["task"]] or run["task"] not in questions:
             continue
-        if "text" not in predictions and "sums" not in predictions:
+        free = "text" in predictions
+        if not free and "options" not in questions[run["task"]]:
             continue  # nothing was said: gold answers had a likelihood
         answered = predictions.set_index("example_id")
         for asked in questions[run["task"]].head(SHOWN).to_dict("records"):
             row = answered.loc[asked["example_id"]]
-            free = "text" in predictions
             right = asked["answers"][0] if free else asked["options"][int(asked["label"])]
             said = row["text"] if free else _option(row["prediction"], asked["options"])
             correct = bool(row["prediction"] == row["target"])
